@@ -1,0 +1,203 @@
+"""The estate as pure data. `estate/load.py` makes it from YAML; nothing here does I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, order=True)
+class TableName:
+    """A table as the estate names it: the schema's label (`holds`) and the table's own name.
+
+    Written `app.customer` or `app."User Account"`, quoted as in SQL where needed.
+    """
+
+    holds: str
+    table: str
+
+    def __str__(self) -> str:
+        return f"{quote_if_needed(self.holds)}.{quote_if_needed(self.table)}"
+
+
+@dataclass(frozen=True, order=True)
+class ColumnName:
+    """A column of a table: `events.watch.user_id`."""
+
+    table: TableName
+    column: str
+    json: tuple[str, ...] = ()  # steps into a JSON value: events.watch.payload->user->id
+
+    def __str__(self) -> str:
+        return ".".join([str(self.table), quote_if_needed(self.column)]) + "".join(
+            f"->{step}" for step in self.json
+        )
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One foreign-key hop. Forward: `columns` of this row refer to the next row.
+
+    Backward (`<residence`): a row of `table` refers to this row, uniquely.
+    """
+
+    name: str  # a column of this row, or for a backward hop the name of the referring table
+    backward: bool = False
+
+
+@dataclass(frozen=True)
+class Path:
+    """Foreign-key hops and then a column: `address_id.city_id.country_id.country`.
+
+    For `author` every element is a hop and `column` is empty.
+    """
+
+    hops: tuple[Hop, ...]
+    column: str = ""
+
+    def __str__(self) -> str:
+        parts = [("<" if h.backward else "") + quote_if_needed(h.name) for h in self.hops]
+        return ".".join(parts + ([quote_if_needed(self.column)] if self.column else []))
+
+
+@dataclass(frozen=True)
+class Store:
+    """A database, lake or bucket. `url` has its `${ENV}` filled in; never print it: use `shown`."""
+
+    name: str
+    url: str
+    country: str  # ISO 3166-1 alpha-2
+    operator: str
+    holds: str
+    schema: str = ""  # the store's own name for it; `public` in PostgreSQL when left out
+    shown: str = ""  # the URL with user information removed
+
+    @property
+    def kind(self) -> str:
+        """The URL's scheme: postgresql, sqlite, file, memory."""
+        return self.url.split(":", 1)[0]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """People that data are about; the register has one row for each."""
+
+    name: str
+    register: TableName
+    key: tuple[str, ...]
+    residence: Path | None = None
+    born: Path | None = None
+
+
+@dataclass(frozen=True)
+class Link:
+    """Ownership that no foreign key declares: the column holds a subject's key, or refers to `table`."""
+
+    source: ColumnName
+    subject: str = ""  # the name of a subject, or
+    target: ColumnName | None = None  # a column of a table
+
+
+@dataclass(frozen=True)
+class TableRole:
+    """What only a person can confirm about a table."""
+
+    role: Literal["", "attachment", "reference", "ignore"] = ""
+    of: tuple[ColumnName, ...] = ()  # attachment: the references that describe; empty: worked out
+    joint: Literal["hold", "author", "split"] = "hold"
+    author: Path | None = None
+    keep: tuple[str, ...] = ()  # split: columns that stay with the pseudonymous copy
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who owns how much of an organisation, in percent."""
+
+    name: str
+    share: float
+    country: str = ""
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """An operator, employer or recipient."""
+
+    name: str
+    country: str
+    owned_by: tuple[Owner, ...] = ()
+
+
+@dataclass(frozen=True)
+class ObjectRule:
+    """Files that belong to rows: `videos/{app.video.id}.mp4` in a store of files."""
+
+    store: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What an organisation receives from a schema."""
+
+    source: str
+    to: str
+    categories: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    country: str = ""
+
+
+@dataclass(frozen=True)
+class LegalHold:
+    """Art. 17(3) GDPR or litigation: stops erasure of what it names, visibly."""
+
+    name: str
+    reason: str
+    tables: tuple[TableName, ...] = ()
+    subjects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ColumnVerdict:
+    """What a person knows better than the survey."""
+
+    category: str
+
+
+@dataclass(frozen=True)
+class Estate:
+    """Everything declared in `estate.yaml`, checked and normalised."""
+
+    name: str
+    file: str
+    digest: str  # sha256:… of the canonical declaration, ENV values excluded
+    stores: tuple[Store, ...]
+    subjects: tuple[Subject, ...]
+    controller: Organisation | None = None
+    organisations: tuple[Organisation, ...] = ()
+    links: tuple[Link, ...] = ()
+    columns: dict[ColumnName, ColumnVerdict] = field(default_factory=dict)
+    tables: dict[TableName, TableRole] = field(default_factory=dict)
+    objects: tuple[ObjectRule, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    legal_holds: tuple[LegalHold, ...] = ()
+    mandate_files: tuple[str, ...] = ()
+
+    def store(self, name: str) -> Store:
+        """The store of that name. Raises KeyError."""
+        return next(s for s in self.stores if s.name == name)
+
+    def cells(self, holds: str) -> tuple[Store, ...]:
+        """The stores that hold that schema, as declared."""
+        return tuple(s for s in self.stores if s.holds == holds)
+
+    def subject(self, name: str) -> Subject:
+        """The subject of that name. Raises StopIteration when there is none."""
+        return next(s for s in self.subjects if s.name == name)
+
+
+def quote_if_needed(name: str) -> str:
+    """Quote a name as in SQL where a bare word would not do."""
+    if name and (name[0].isalpha() or name[0] == "_"):
+        if all(c.isalnum() or c in "_$-" for c in name):
+            return name
+    return '"' + name.replace('"', '""') + '"'

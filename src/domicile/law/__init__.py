@@ -1,0 +1,1 @@
+"""Law as data: mandates, clauses, conditions, vocabularies. Pure functions."""

@@ -1,0 +1,1 @@
+"""From the data map and the mandates to findings and steps."""

@@ -1,0 +1,127 @@
+"""What every kind of store offers: reflection, samples, and SQL sessions beside the data.
+
+Ownership, planning and applying are written once, in a small common SQL (SQL-92 joins, temporary
+tables, double-quoted names) that PostgreSQL, SQLite and DuckDB (for lakes) all run; what differs is
+in `Dialect`. So the work happens where the rows are, in sets, and every store gives the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from domicile.stores.schema import Kind, Schema, Table
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a kind of store can do; data, so that plan, README and docs read the same table."""
+
+    kind: str
+    write: bool  # rows can be moved out, in and erased
+    transactions: bool
+    foreign_keys: bool
+    concurrent_writers: bool  # others may write while apply runs
+    live_files: bool  # its files may be looked at, when they are on this machine
+
+
+class Dialect(Protocol):
+    """The few places where the common SQL differs."""
+
+    name: Literal["postgres", "sqlite", "duckdb"]
+
+    def quote(self, name: str) -> str:
+        """A name as an identifier, whatever characters it has."""
+        ...
+
+    def literal(self, text: str) -> str:
+        """A text as a string literal."""
+        ...
+
+    def table(self, name: str) -> str:
+        """A table of the application, qualified and quoted."""
+        ...
+
+    def temp(self, name: str) -> str:
+        """A temporary table of ours, qualified and quoted (`pg_temp."w_customer"`)."""
+        ...
+
+    def row_id(self, table: Table, alias: str) -> str:
+        """One expression that tells the physical rows of a table apart within a session.
+
+        Used only for tables without `Table.identity`. PostgreSQL: tableoid and ctid as text;
+        SQLite: rowid; DuckDB over Parquet: file name and row number.
+        """
+        ...
+
+    def text(self, expression: str, kind: Kind) -> str:
+        """The value as canonical text: ISO dates, plain integers, lower-case uuids, NULL stays NULL."""
+        ...
+
+
+class Session(Protocol):
+    """One connection with temporary tables of its own and one consistent view of the data.
+
+    A session of `read` never changes the application's tables. Closing drops the temporary tables.
+    """
+
+    dialect: Dialect
+    schema: Schema
+
+    def execute(self, sql: str) -> int:
+        """Run one statement; the number of rows it touched. Raises StoreRefused, StoreUnreachable."""
+        ...
+
+    def query(self, sql: str) -> list[Row]:
+        """Run one query and fetch all its rows; for results that are small by construction."""
+        ...
+
+    def stream(self, sql: str, size: int = 10_000) -> Iterable[list[Row]]:
+        """Run one query and yield its rows in lists of `size`; memory stays flat."""
+        ...
+
+    def load(self, name: str, columns: Sequence[tuple[str, str]], rows: Iterable[Row]) -> int:
+        """Create temporary table `name` of `(column, store's type)` and fill it in bulk."""
+        ...
+
+    def analyse(self, name: str) -> None:
+        """Tell the store's planner about a temporary table, where that helps."""
+        ...
+
+
+class Store(Protocol):
+    """One declared store, opened. Instances are made by `stores.open_store`."""
+
+    name: str
+    capabilities: Capabilities
+
+    def reflect(self) -> Schema:
+        """Tables, columns, keys, sizes, from the catalogue alone (no row is read).
+
+        Raises StoreUnreachable; DeclarationError when the schema it should hold is not there.
+        """
+        ...
+
+    def read(self) -> AbstractContextManager[Session]:
+        """A session for survey and plan: one snapshot, application tables never written."""
+        ...
+
+    def sample(self, table: str, columns: Sequence[str], rows: int) -> list[Row]:
+        """Up to `rows` rows spread over the table, each value as canonical text or None."""
+        ...
+
+    def live_files(self) -> list[str] | None:
+        """The paths that hold its live data, when they are on this machine and readable; else None."""
+        ...
+
+    def residues(self) -> list[tuple[str, str]]:
+        """What it keeps by its nature: (what, what removes it and when)."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections. Idempotent."""
+        ...

@@ -1,0 +1,1 @@
+"""From stores to the data map: schema, ownership, classification."""
