@@ -1,0 +1,360 @@
+"""PostgreSQL through asyncpg: sessions with temporary tables, and raw COPY for the movers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from domicile.errors import DeclarationError, StoreRefused, StoreUnreachable
+from domicile.estate import model
+from domicile.stores import postgres_reflect
+from domicile.stores.base import Capabilities, Row
+from domicile.stores.schema import Kind, Schema, Table
+
+T = TypeVar("T")
+
+_loop: asyncio.AbstractEventLoop | None = None
+
+
+def run(work: Coroutine[Any, Any, T] | Awaitable[T]) -> T:
+    """Run a coroutine on the one event loop that all PostgreSQL connections share.
+
+    One loop, so that a COPY can flow from one server to another without a thread between.
+    """
+    global _loop
+    if _loop is None:
+        _loop = asyncio.new_event_loop()
+
+    async def wait() -> T:
+        return await work
+
+    return _loop.run_until_complete(wait())
+
+
+CAPABILITIES = Capabilities(
+    "postgresql", write=True, transactions=True, foreign_keys=True,
+    concurrent_writers=True, live_files=True,
+)  # fmt: skip
+
+SETTINGS = {
+    # Canonical texts, whatever the database's own defaults are.
+    "DateStyle": "ISO, YMD", "IntervalStyle": "iso_8601", "TimeZone": "UTC",
+    "extra_float_digits": "1", "bytea_output": "hex", "xmlbinary": "base64",
+    # A row that a policy would hide is an error, never a silent miss.
+    "row_security": "off",
+    "default_transaction_read_only": "off", "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0", "jit": "off",
+    "application_name": "domicile",
+}  # fmt: skip
+
+
+class PostgresDialect:
+    """The common SQL as PostgreSQL writes it."""
+
+    name: Literal["postgres"] = "postgres"
+
+    def __init__(self, schema: str) -> None:
+        self.schema = schema
+
+    def quote(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
+    def literal(self, text: str) -> str:
+        if "\\" in text:
+            return " E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+        return "'" + text.replace("'", "''") + "'"
+
+    def table(self, name: str) -> str:
+        return f"{self.quote(self.schema)}.{self.quote(name)}"
+
+    def temp(self, name: str) -> str:
+        return f"pg_temp.{self.quote(name)}"
+
+    def row_id(self, table: Table, alias: str) -> str:
+        return f"({alias}.tableoid::text || {alias}.ctid::text)"
+
+    def text(self, expression: str, kind: Kind) -> str:
+        if kind == "bool":
+            return f"(CASE WHEN {expression} THEN '1' WHEN NOT {expression} THEN '0' END)"
+        return f"({expression})::text"
+
+    def digest(self, expressions: Sequence[str]) -> str:
+        """An md5 of canonical texts: tells rows apart, guards nothing against an adversary."""
+        return f"md5(ROW({', '.join(expressions)})::text)"
+
+
+class PostgresSession:
+    """One connection. See `stores.base.Session`."""
+
+    def __init__(self, store: PostgresStore, connection: asyncpg.Connection[Any]) -> None:
+        self.store = store
+        self.dialect = PostgresDialect(store.schema)
+        self.connection = connection
+        self.schema = store.reflect()
+
+    def execute(self, sql: str) -> int:
+        status = self._run(self.connection.execute(sql))
+        last = status.rsplit(" ", 1)[-1]
+        return int(last) if last.isdigit() else 0
+
+    def query(self, sql: str) -> list[Row]:
+        return [tuple(r) for r in self._run(self.connection.fetch(sql))]
+
+    def stream(self, sql: str, size: int = 10_000) -> Iterator[list[Row]]:
+        cursor = self._run(self._cursor(sql))
+        while rows := self._run(cursor.fetch(size)):
+            yield [tuple(r) for r in rows]
+
+    async def _cursor(self, sql: str) -> Any:
+        return await self.connection.cursor(sql)
+
+    def load(self, name: str, columns: Sequence[tuple[str, str]], rows: Iterable[Row]) -> int:
+        q = self.dialect.quote
+        defined = ", ".join(f"{q(c)} {t}" for c, t in columns)
+        self.execute(f"CREATE TEMP TABLE {q(name)} ({defined})")
+        status = self._run(
+            self.connection.copy_records_to_table(
+                name, records=rows, columns=[c for c, _ in columns], schema_name="pg_temp"
+            )
+        )
+        return int(status.rsplit(" ", 1)[-1])
+
+    def analyse(self, name: str) -> None:
+        # Statistics of these few columns are small whole numbers and keys; `purge` clears them.
+        self.execute(f"ANALYZE {self.dialect.temp(name)}")
+
+    def copy_out(self, sql: str, sink: Callable[[bytes], Awaitable[None]], binary: bool) -> int:
+        """COPY (sql) TO `sink`, raw; the number of rows."""
+        return run(self.copy_out_async(sql, sink, binary))
+
+    async def copy_out_async(
+        self, sql: str, sink: Callable[[bytes], Awaitable[None]], binary: bool
+    ) -> int:
+        try:
+            status = await self.connection.copy_from_query(
+                sql, output=sink, format="binary" if binary else "text"
+            )
+        except (asyncpg.PostgresError, OSError, asyncpg.InterfaceError) as error:
+            raise self._refused(error) from error
+        return int(status.rsplit(" ", 1)[-1])
+
+    async def copy_in_async(
+        self, table: str, columns: Sequence[str], source: AsyncIterator[bytes], binary: bool,
+        schema: str | None = None,
+    ) -> int:  # fmt: skip
+        """COPY `table` (columns) FROM `source`, raw; the number of rows."""
+        try:
+            status = await self.connection.copy_to_table(
+                table, schema_name=schema or self.dialect.schema, columns=list(columns),
+                source=source, format="binary" if binary else "text",
+            )  # fmt: skip
+        except (asyncpg.PostgresError, OSError, asyncpg.InterfaceError) as error:
+            raise self._refused(error) from error
+        return int(status.rsplit(" ", 1)[-1])
+
+    def _run(self, work: Awaitable[T]) -> T:
+        try:
+            return run(work)
+        except (asyncpg.PostgresError, OSError, asyncpg.InterfaceError) as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> StoreRefused | StoreUnreachable:
+        return refused(self.store.name, error)
+
+
+class PostgresStore:
+    """One schema of one database. See `stores.base.Store`."""
+
+    capabilities = CAPABILITIES
+
+    def __init__(self, store: model.Store) -> None:
+        self.name = store.name
+        self.declared = store
+        self.schema = store.schema or "public"
+        self._reflected: postgres_reflect.Reflected | None = None
+        self._open: list[asyncpg.Connection[Any]] = []
+
+    def connect(self) -> asyncpg.Connection[Any]:
+        """A new connection with our settings. Raises StoreUnreachable."""
+        parts = urlsplit(self.declared.url)
+        url = parts._replace(scheme="postgresql").geturl()
+        path = ", ".join('"' + s.replace('"', '""') + '"' for s in (self.schema, "public"))
+        try:
+            connection = run(
+                asyncpg.connect(
+                    url, timeout=10, command_timeout=None,
+                    server_settings={**SETTINGS, "search_path": f"{path}, pg_temp"},
+                )
+            )  # fmt: skip
+        except asyncpg.InvalidPasswordError as error:
+            raise StoreUnreachable(
+                self.name, "the server refused the user or the password",
+                hint=f"URL as declared: {self.declared.shown}; set PGPASSWORD, or a .pgpass file",
+            ) from error  # fmt: skip
+        except asyncpg.InvalidCatalogNameError as error:
+            raise StoreUnreachable(
+                self.name, f"no such database at {self.declared.shown}",
+                hint="create it, or correct the last part of the store's url",
+            ) from error  # fmt: skip
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+            raise StoreUnreachable(
+                self.name, f"cannot connect to {self.declared.shown}: {reason(error)}",
+                hint="is the server running, and does it let this user in?",
+            ) from error  # fmt: skip
+        self._open.append(connection)
+        return connection
+
+    def reflect(self) -> Schema:
+        return self.reflected().schema
+
+    def reflected(self) -> postgres_reflect.Reflected:
+        """The schema with what PostgreSQL's own code needs beside it; read once."""
+        if self._reflected is None:
+            connection = self.connect()
+
+            def query(sql: str, schema: str) -> list[Any]:
+                return run(connection.fetch(sql, schema))
+
+            try:
+                if not run(
+                    connection.fetch("SELECT FROM pg_namespace WHERE nspname = $1", self.schema)
+                ):
+                    raise DeclarationError(
+                        f"store {self.name} has no schema {self.schema!r}",
+                        hint="say which one holds the application with `schema:` in estate.yaml",
+                    )
+                self._reflected = postgres_reflect.reflect(query, self.schema)
+            except asyncpg.PostgresError as error:
+                raise refused(self.name, error) from error
+            finally:
+                run(connection.close())
+        return self._reflected
+
+    def forget(self) -> None:
+        """Reflect anew next time: the schema was changed."""
+        self._reflected = None
+
+    @contextmanager
+    def read(self) -> Iterator[PostgresSession]:
+        session = PostgresSession(self, self.connect())
+        try:
+            # Temporary tables are writes to PostgreSQL, so the transaction may not be READ ONLY;
+            # nothing but temporary tables is ever written in it.
+            session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
+            yield session
+        finally:
+            self._close(session.connection)
+
+    @contextmanager
+    def write(self) -> Iterator[PostgresSession]:
+        """A session for apply; transactions are the caller's."""
+        session = PostgresSession(self, self.connect())
+        try:
+            yield session
+        finally:
+            self._close(session.connection)
+
+    def sample(self, table: str, columns: Sequence[str], rows: int) -> list[Row]:
+        dialect = PostgresDialect(self.schema)
+        shape = self.reflect().tables[table]
+        values = ", ".join(
+            f"left({dialect.text(dialect.quote(c), shape.column(c).kind)}, 4000)" for c in columns
+        )
+        with self.read() as session:
+            if shape.estimate > 50 * rows and not shape.partitions:
+                percent = min(100.0, 300.0 * rows / shape.estimate)
+                spread = f" TABLESAMPLE SYSTEM ({percent:.6f}) REPEATABLE (1)"
+                found = session.query(
+                    f"SELECT {values} FROM {dialect.table(table)}{spread} LIMIT {rows}"
+                )
+                if found:
+                    return found
+            return session.query(f"SELECT {values} FROM {dialect.table(table)} LIMIT {rows}")
+
+    def live_files(self) -> list[str] | None:
+        connection = self.connect()
+        try:
+            rows = run(
+                connection.fetch(
+                    "SELECT current_setting('data_directory', true), d.oid, d.dattablespace::int "
+                    "FROM pg_database d WHERE datname = current_database()"
+                )
+            )
+        except asyncpg.PostgresError:
+            return None
+        finally:
+            run(connection.close())
+        directory = rows[0][0]
+        if not directory:
+            return None
+        base = Path(directory) / "base" / str(rows[0][1])
+        try:
+            return sorted(str(p) for p in base.iterdir() if p.is_file())
+        except OSError:
+            return None
+
+    def residues(self) -> list[tuple[str, str]]:
+        return [
+            ("write-ahead log", "recycled as checkpoints pass; archived segments by your archive"),
+            ("replicas", "follow the primary by themselves; check their lag"),
+            ("backups", "expire by your retention; replay the erasures after a restore"),
+        ]
+
+    def close(self) -> None:
+        for connection in self._open:
+            connection.terminate()
+        self._open.clear()
+
+    def _close(self, connection: asyncpg.Connection[Any]) -> None:
+        if connection in self._open:
+            self._open.remove(connection)
+        try:
+            run(connection.close(timeout=5))
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            connection.terminate()
+
+
+def reason(error: Exception) -> str:
+    """An error of the server or the network in one line, without a row's values.
+
+    PostgreSQL puts values into DETAIL and CONTEXT, never used here; a message that quotes a value
+    (`invalid input syntax for type integer: "…"`) is cut before the quote.
+    """
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return text.split(': "', 1)[0]
+
+
+def refused(store: str, error: Exception) -> StoreRefused | StoreUnreachable:
+    """What the server said, as one of our errors: gone away, or refused with what to do."""
+    if isinstance(
+        error,
+        OSError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError
+        | asyncpg.AdminShutdownError | asyncpg.CrashShutdownError | asyncpg.CannotConnectNowError,
+    ):  # fmt: skip
+        return StoreUnreachable(
+            store, f"the connection was lost: {reason(error)}",
+            hint="start the store again and run the same command to resume",
+        )  # fmt: skip
+    state = getattr(error, "sqlstate", None) or "?"
+    named = [
+        f"{label} {value}"
+        for label in ("table_name", "constraint_name", "column_name")
+        if (value := getattr(error, label, None))
+    ]
+    hints = {
+        "42501": "grant it; docs/stores.md lists what each command needs",
+        "53100": "the disk of the store is full: make room and run again",
+        "25006": "the store is read only: use the primary, or another home",
+    }
+    where = f" ({', '.join(named)})" if named else ""
+    return StoreRefused(
+        store, f"{reason(error)}{where} [SQLSTATE {state}]",
+        hint=hints.get(state, "nothing was lost; mend the cause and run the same command again"),
+    )  # fmt: skip
