@@ -1,0 +1,1 @@
+"""A whole estate on this machine: two PostgreSQL servers, made-up people, real commands."""
