@@ -62,6 +62,17 @@ class Dialect(Protocol):
         """The value as canonical text: ISO dates, plain integers, lower-case uuids, NULL stays NULL."""
         ...
 
+    def json(self, expression: str, path: Sequence[str]) -> str:
+        """The text at a path inside a JSON value; NULL where the path leads nowhere."""
+        ...
+
+    def digest(self, expressions: Sequence[str]) -> str:
+        """A short digest over canonical texts (NULL told from empty), equal in every engine:
+        md5 in hex of the texts, each as `<length in characters>:<text>` or `-` for NULL, joined.
+        It tells rows apart; it guards nothing against an adversary.
+        """
+        ...
+
 
 class Session(Protocol):
     """One connection with temporary tables of its own and one consistent view of the data.

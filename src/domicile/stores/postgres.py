@@ -85,9 +85,15 @@ class PostgresDialect:
             return f"(CASE WHEN {expression} THEN '1' WHEN NOT {expression} THEN '0' END)"
         return f"({expression})::text"
 
+    def json(self, expression: str, path: Sequence[str]) -> str:
+        steps = ", ".join(self.literal(p) for p in path)
+        return f"jsonb_extract_path_text(({expression})::jsonb, {steps})"
+
     def digest(self, expressions: Sequence[str]) -> str:
-        """An md5 of canonical texts: tells rows apart, guards nothing against an adversary."""
-        return f"md5(ROW({', '.join(expressions)})::text)"
+        parts = " || ".join(
+            f"coalesce(length({e})::text || ':' || ({e}), '-')" for e in expressions
+        )
+        return f"md5({parts})"
 
 
 class PostgresSession:

@@ -1,0 +1,348 @@
+"""Whose row is it: the ownership program, run as SQL in temporary tables beside the data.
+
+For each owned table a work table holds one line for each of its rows that is about somebody:
+
+    k1 … kn     the row's identity (or its physical place, for a table without a key)
+    lo, hi      the least and the greatest label of the people the row is about
+    pmin, pmax  the least and the greatest number of a person; equal when it is one person
+
+Labels and numbers come with the people (`survey/people.py`). Keeping the two ends instead of sets of
+people makes the union over many routes a MIN and a MAX, in any store and at any size: a row is
+joint exactly when `lo` and `hi` differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from domicile.stores.base import Dialect, Session
+from domicile.stores.schema import Kind
+from domicile.survey.graph import Edge, Graph
+
+ENDS = ("lo", "hi", "pmin", "pmax")
+
+
+class Shapes:
+    """How rows of the graph's tables are named and matched in SQL."""
+
+    def __init__(self, graph: Graph, dialect: Dialect) -> None:
+        self.graph = graph
+        self.dialect = dialect
+
+    def identity(self, table: str) -> tuple[str, ...]:
+        """The columns that tell rows apart; empty for a table without a key."""
+        subject = self.graph.registers.get(table)
+        return subject.key if subject else self.graph.table(table).identity
+
+    def keys(self, table: str, alias: str) -> list[str]:
+        """The identity of a row as expressions over `alias`."""
+        names = self.identity(table)
+        if not names:
+            return [self.dialect.row_id(self.graph.table(table), alias)]
+        return [f"{alias}.{self.dialect.quote(n)}" for n in names]
+
+    def width(self, table: str) -> int:
+        """How many key columns the work tables of `table` have."""
+        return max(1, len(self.identity(table)))
+
+    def labels(self, table: str) -> list[str]:
+        """`k1 … kn`."""
+        return [f"k{i + 1}" for i in range(self.width(table))]
+
+    def named(self, table: str, alias: str) -> str:
+        """The identity as a select list: `t."id" AS k1`."""
+        pairs = zip(self.keys(table, alias), self.labels(table), strict=True)
+        return ", ".join(f"{e} AS {k}" for e, k in pairs)
+
+    def same(self, table: str, alias: str, work: str) -> str:
+        """The row of `alias` is the one that a line of work table `work` names."""
+        pairs = zip(self.keys(table, alias), self.labels(table), strict=True)
+        return " AND ".join(f"{work}.{k} = {e}" for e, k in pairs)
+
+    def value(self, edge: Edge, alias: str, column: str) -> str:
+        """The referring value of an edge, taken out of JSON where it stands in one."""
+        expression = f"{alias}.{self.dialect.quote(column)}"
+        return self.dialect.json(expression, edge.json) if edge.json else expression
+
+    def refers(self, edge: Edge, child: str, parent: str) -> str:
+        """Rows of alias `child` refer to rows of the table itself, as alias `parent`."""
+        return " AND ".join(
+            self._equal(
+                edge, child, column, f"{parent}.{self.dialect.quote(to)}",
+                self.graph.table(edge.parent).column(to).kind,
+            )
+            for column, to in zip(edge.columns, edge.parent_columns, strict=True)
+        )  # fmt: skip
+
+    def joined(self, edge: Edge, child: str, work: str, relation: str) -> str:
+        """`JOIN relation work ON …`: from a child row to the work table of the parent."""
+        identity = self.identity(edge.parent) if edge.parent else ()
+        if edge.subject:  # the register is in another store: its keys came as text
+            value = self.value(edge, child, edge.columns[0])
+            kind: Kind = "text" if edge.json else self._kind(edge, edge.columns[0])
+            return f"JOIN {relation} {work} ON {work}.k1 = {self.dialect.text(value, kind)}"
+        if identity and set(identity) == set(edge.parent_columns):
+            to = {p: c for c, p in zip(edge.columns, edge.parent_columns, strict=True)}
+            parent = self.graph.table(edge.parent)
+            on = " AND ".join(
+                self._equal(edge, child, to[p], f"{work}.k{i + 1}", parent.column(p).kind)
+                for i, p in enumerate(identity)
+            )
+            return f"JOIN {relation} {work} ON {on}"
+        base = f"{child}_{work}"
+        return (
+            f"JOIN {self.dialect.table(edge.parent)} {base} ON {self.refers(edge, child, base)} "
+            f"JOIN {relation} {work} ON {self.same(edge.parent, base, work)}"
+        )
+
+    def _kind(self, edge: Edge, column: str) -> Kind:
+        return self.graph.table(edge.child).column(column).kind
+
+    def _equal(self, edge: Edge, child: str, column: str, right: str, right_kind: Kind) -> str:
+        left = self.value(edge, child, column)
+        left_kind: Kind = "text" if edge.json else self._kind(edge, column)
+        if left_kind == right_kind:
+            return f"{left} = {right}"
+        left, right = self.dialect.text(left, left_kind), self.dialect.text(right, right_kind)
+        if "uuid" in (left_kind, right_kind):
+            left, right = f"lower({left})", f"lower({right})"
+        return f"{left} = {right}"
+
+
+class Ownership:
+    """Runs the program in one session; afterwards `work[table]` names each work table."""
+
+    def __init__(
+        self, session: Session, graph: Graph, people: dict[str, str], prefix: str = ""
+    ) -> None:
+        """`people`: subject → its temporary table (k1 … kn, lo, hi, pmin, pmax)."""
+        self.session = session
+        self.graph = graph
+        self.people = people
+        self.shapes = Shapes(graph, session.dialect)
+        self.work: dict[str, str] = {}
+        self.users: dict[str, str] = {}
+        self._direct: dict[str, str] = {}
+        self._prefix = prefix
+        self._count = 0
+
+    def run(self) -> None:
+        """Fill `work` for every owned table and `users` for every attachment."""
+        for table, subject in self.graph.registers.items():
+            self.work[table] = self._direct[table] = self.people[subject.name]
+        attachments = self.graph.attachments()
+        if attachments:
+            needed = self._needed_for(attachments)
+            for group in self.graph.order:
+                if group[0] in needed:
+                    self._fill(group, self._direct, through_attachments=False)
+            for attachment in attachments:
+                self._use(attachment)
+        past = self._past_attachments()
+        for group in self.graph.order:
+            if group[0] in self.work:
+                continue
+            if group[0] in self._direct and not past.intersection(group):
+                self.work.update({t: self._direct[t] for t in group})
+            else:
+                self._fill(group, self.work, through_attachments=True)
+
+    def _needed_for(self, attachments: Iterable[str]) -> set[str]:
+        needed = {
+            e.child for a in attachments for tier in self.graph.describing(a) for e in tier
+        } & self.graph.direct
+        grew = True
+        while grew:
+            parents = {
+                e.parent
+                for t in needed
+                for e in self.graph.edges[t]
+                if self.graph.passes(e) and e.parent in self.graph.direct
+            }
+            grew = not parents <= needed
+            needed |= parents
+        # A cycle is filled as one.
+        for group in self.graph.order:
+            if needed.intersection(group):
+                needed.update(group)
+        return needed - set(self.graph.registers)
+
+    def _past_attachments(self) -> set[str]:
+        past = {t for t, r in self.graph.roles.items() if r == "attachment"}
+        for group in self.graph.order:
+            edges = [e for t in group for e in self.graph.edges[t] if self.graph.passes(e)]
+            if any(e.parent in past for e in edges):
+                past.update(group)
+        return past
+
+    # One table, or the tables of one cycle.
+
+    def _fill(self, group: list[str], into: dict[str, str], *, through_attachments: bool) -> None:
+        tables = [t for t in group if self.graph.roles[t] == "plain"]
+        inside: dict[str, list[Edge]] = {}
+        for table in tables:
+            edges = [
+                e for e in self.graph.edges[table]
+                if self.graph.passes(e) and (e.subject or e.parent in self.graph.owned)
+                and (through_attachments or self.graph.roles.get(e.parent) != "attachment")
+            ]  # fmt: skip
+            inside[table] = [e for e in edges if e.parent in tables]
+            outside = [e for e in edges if e.parent not in tables]
+            parts = [p for e in outside if (p := self._from(e, into))]
+            into[table] = self._create(self._merged(table, parts))
+        if any(inside.values()):
+            self._close(tables, inside, into)
+
+    def _from(self, edge: Edge, into: dict[str, str]) -> str:
+        """Lines for the child rows of one edge, from the parent's lines."""
+        condition = ""
+        if edge.subject:
+            relation = self.people[edge.subject]
+        elif self.graph.roles[edge.parent] == "attachment":
+            relation = self.users[edge.parent]
+            condition = " WHERE p.pmin = p.pmax AND p.alone = 1"
+        elif edge.parent in into:
+            relation = into[edge.parent]
+        else:
+            return ""  # a parent that cannot be about anyone without an attachment
+        return self._lines(edge, relation) + condition
+
+    def _lines(self, edge: Edge, relation: str) -> str:
+        child = edge.child
+        return (
+            f"SELECT {self.shapes.named(child, 't')}, {_ends('p')} "
+            f"FROM {self.session.dialect.table(child)} t "
+            f"{self.shapes.joined(edge, 't', 'p', relation)}"
+        )
+
+    def _merged(self, table: str, parts: Sequence[str]) -> str:
+        keys = self.shapes.labels(table)
+        if not parts:
+            return (
+                f"SELECT {self.shapes.named(table, 't')}, 0 AS lo, 0 AS hi, "
+                f"{ZERO} AS pmin, {ZERO} AS pmax "
+                f"FROM {self.session.dialect.table(table)} t WHERE 1 = 0"
+            )
+        if len(parts) == 1:
+            return parts[0]
+        listed = ", ".join(keys)
+        return (
+            f"SELECT {listed}, min(lo) AS lo, max(hi) AS hi, min(pmin) AS pmin, "
+            f"max(pmax) AS pmax FROM ({' UNION ALL '.join(parts)}) u GROUP BY {listed}"
+        )
+
+    def _close(
+        self, tables: list[str], inside: dict[str, list[Edge]], into: dict[str, str]
+    ) -> None:
+        """Carry lines along the references inside a cycle until nothing widens."""
+        fresh = {t: into[t] for t in tables}
+        while fresh:
+            widened: dict[str, str] = {}
+            for table in tables:
+                parts = [
+                    self._lines(e, fresh[e.parent]) for e in inside[table] if e.parent in fresh
+                ]
+                if parts:
+                    wider = self._create(self._wider(table, parts, into[table]))
+                    if self.session.query(f"SELECT count(*) FROM {wider}")[0][0]:
+                        widened[table] = wider
+            for table, wider in widened.items():
+                keys = self.shapes.labels(table)
+                match = " AND ".join(f"n.{k} = w.{k}" for k in keys)
+                kept = ", ".join(f"w.{c}" for c in (*keys, *ENDS))
+                into[table] = self._create(
+                    f"SELECT {kept} FROM {into[table]} w WHERE NOT EXISTS "
+                    f"(SELECT 1 FROM {wider} n WHERE {match}) "
+                    f"UNION ALL SELECT {', '.join((*keys, *ENDS))} FROM {wider}"
+                )
+            fresh = widened
+
+    def _wider(self, table: str, parts: Sequence[str], old: str) -> str:
+        """The lines that are new, or reach further than the old ones."""
+        keys = self.shapes.labels(table)
+        listed = ", ".join(keys)
+        match = " AND ".join(f"w.{k} = n.{k}" for k in keys)
+
+        def end(name: str, least: bool) -> str:
+            sign = "<" if least else ">"
+            return f"CASE WHEN w.{name} {sign} n.{name} THEN w.{name} ELSE n.{name} END AS {name}"
+
+        merged = (
+            f"SELECT {listed}, min(lo) AS lo, max(hi) AS hi, min(pmin) AS pmin, max(pmax) AS pmax "
+            f"FROM ({' UNION ALL '.join(parts)}) u GROUP BY {listed}"
+        )
+        return (
+            f"SELECT {', '.join(f'n.{k}' for k in keys)}, {end('lo', True)}, {end('hi', False)}, "
+            f"{end('pmin', True)}, {end('pmax', False)} FROM ({merged}) n "
+            f"LEFT JOIN {old} w ON {match} "
+            "WHERE w.lo IS NULL OR n.lo < w.lo OR n.hi > w.hi OR n.pmin < w.pmin OR n.pmax > w.pmax"
+        )
+
+    # Attachments.
+
+    def _use(self, attachment: str) -> None:
+        """The users of each row of an attachment, by the tiers of `Graph.describing`."""
+        keys = self.shapes.labels(attachment)
+        listed = ", ".join(keys)
+        parts = [
+            self._used(edge, self._direct.get(edge.child), rank)
+            for rank, tier in enumerate(self.graph.describing(attachment))
+            for edge in tier
+        ]
+        parts += [
+            self._used(edge, self.users[edge.child], -1)
+            for edge in self.graph.into(attachment)
+            if edge.child in self.users and edge.child != attachment
+        ]
+        parts += [self._used(edge, None, -2) for edge in self.graph.strangers(attachment)]
+        if not parts:
+            empty = self._merged(attachment, [])
+            self.users[attachment] = self._create(f"SELECT e.*, 1 AS alone FROM ({empty}) e")
+            self.work[attachment] = self.users[attachment]
+            return
+        # rank -2: used by what is nobody's; -1: handed on by another attachment; 0…: the tiers.
+        used = self._create(" UNION ALL ".join(parts))
+        match = " AND ".join(f"d.{k} = u.{k}" for k in keys)
+        self.users[attachment] = self._create(
+            f"SELECT {', '.join(f'u.{k}' for k in keys)}, min(u.lo) AS lo, max(u.hi) AS hi, "
+            "min(u.pmin) AS pmin, max(u.pmax) AS pmax, "
+            "min(CASE WHEN u.rank = -2 THEN 0 ELSE 1 END) AS alone "
+            f"FROM {used} u LEFT JOIN (SELECT {listed}, min(rank) AS rank FROM {used} "
+            f"WHERE rank >= 0 GROUP BY {listed}) d ON {match} "
+            "WHERE u.rank < 0 OR u.rank = d.rank "
+            f"GROUP BY {', '.join(f'u.{k}' for k in keys)} HAVING min(u.lo) IS NOT NULL"
+        )
+        self.work[attachment] = self.users[attachment]
+
+    def _used(self, edge: Edge, relation: str | None, rank: int) -> str:
+        """Which attachment rows an edge uses, with the people of the referring rows if any."""
+        dialect = self.session.dialect
+        ends = _ends("p")
+        join = ""
+        if relation is None:
+            ends = f"{NO_LABEL} AS lo, {NO_LABEL} AS hi, {NO_NUMBER} AS pmin, {NO_NUMBER} AS pmax"
+        else:
+            join = f"LEFT JOIN {relation} p ON {self.shapes.same(edge.child, 't', 'p')}"
+        return (
+            f"SELECT {self.shapes.named(edge.parent, 'a')}, {ends}, {rank} AS rank "
+            f"FROM {dialect.table(edge.child)} t "
+            f"JOIN {dialect.table(edge.parent)} a ON {self.shapes.refers(edge, 't', 'a')} {join}"
+        )
+
+    def _create(self, select: str) -> str:
+        self._count += 1
+        name = f"{self._prefix}w{self._count}"
+        self.session.execute(
+            f"CREATE TEMP TABLE {self.session.dialect.quote(name)} AS {select}"
+        )
+        self.session.analyse(name)
+        return self.session.dialect.temp(name)
+
+
+ZERO = "CAST(0 AS bigint)"
+NO_NUMBER = "CAST(NULL AS bigint)"
+NO_LABEL = "CAST(NULL AS integer)"
+
+
+def _ends(alias: str) -> str:
+    return ", ".join(f"{alias}.{e}" for e in ENDS)
