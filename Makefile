@@ -1,0 +1,51 @@
+# make help lists what there is. A fresh clone on Debian 12 with Python 3.11 needs nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements-dev.lock
+# One stamp for each content of the lock: a changed lock installs again, anything else does not.
+STAMP := $(VENV)/installed-$(shell cat $(LOCK) pyproject.toml | sha256sum | cut -c1-16)
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help deps test check format bench faults demo lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(STAMP): $(LOCK) pyproject.toml scripts/make-venv
+	@scripts/make-venv "$(PYTHON)" $(VENV) $(LOCK)
+	@rm -f $(VENV)/installed-* && touch $@
+
+deps: $(STAMP) ## install what development needs: .venv, and PostgreSQL 15 for the tests
+	@scripts/need-postgres
+
+test: deps ## run the tests (TESTS=tests/plan runs a part)
+	@$(BIN)/pytest $(TESTS)
+
+check: $(STAMP) ## format, lint, types, import layers, what no commit may hold
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports --no-cache
+	scripts/check-tree
+
+format: $(STAMP) ## format the code and sort its imports
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+faults: deps ## run only the tests that kill processes and break writes
+	@$(BIN)/pytest -m faults $(TESTS)
+
+bench: $(STAMP) ## run the benchmarks and print their figures
+	@$(BIN)/python -m bench $(BENCH)
+
+demo: $(STAMP) ## a whole estate on this machine, end to end
+	@$(BIN)/domicile demo
+
+lock: ## write the lock files anew; needs uv
+	@scripts/write-locks
+
+clean: ## remove what make made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,24 @@
+"""Writes src/domicile/estate/fideslang.json from the installed fideslang package."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+TARGET = Path(__file__).parents[1] / "src" / "domicile" / "estate" / "fideslang.json"
+
+
+def keys() -> dict[str, list[str]]:
+    """The keys of data categories and uses, sorted, and the version they are from."""
+    import fideslang
+    from fideslang.default_taxonomy import DEFAULT_TAXONOMY as taxonomy
+
+    return {
+        "version": [fideslang.__version__],
+        "data_category": sorted(str(each.fides_key) for each in taxonomy.data_category),
+        "data_use": sorted(str(each.fides_key) for each in taxonomy.data_use),
+    }
+
+
+if __name__ == "__main__":
+    TARGET.write_text(json.dumps(keys(), indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,92 @@
+"""The README's transcripts are run, in order, in one temporary folder.
+
+A block counts when it is a ```console block right after the line `<!-- run -->`. Lines after `$ `
+are commands; what follows is compared loosely: any figure stands for any figure, and a line `...`
+for any number of lines.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+BLOCK = re.compile(r"^<!-- run -->\n```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FIGURE = re.compile(r"\d+(?:[,.:]\d+)*")
+SECONDS = 180
+
+
+def transcripts(markdown: str) -> list[tuple[str, str]]:
+    """The marked commands of a text, each with the output shown for it."""
+    steps: list[tuple[str, str]] = []
+    for block in BLOCK.findall(markdown):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, shown = part.partition("\n")
+            steps.append((command, shown))
+    return steps
+
+
+def agrees(shown: str, got: str) -> bool:
+    """Whether an output is what the README shows, figures and elided lines aside."""
+    lines = []
+    for line in shown.rstrip().splitlines():
+        if line.strip() == "...":
+            lines.append(r"(?:.*\n)*?")
+        else:
+            lines.append(r"\s+".join(_loose(word) for word in line.split()) + r"\s*\n")
+    return re.fullmatch("".join(lines), got.rstrip() + "\n" if got.strip() else "") is not None
+
+
+def _loose(word: str) -> str:
+    parts = FIGURE.split(word)
+    return r"\d[\d,.:]*".join(re.escape(part) for part in parts)
+
+
+def test_the_transcripts_run(tmp_path: Path) -> None:
+    steps = transcripts((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert steps, "README.md has no marked transcript"
+    bin_dir = tmp_path / "bin"
+    bin_dir.mkdir()
+    (bin_dir / "domicile").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m domicile "$@"\n')
+    (bin_dir / "domicile").chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{bin_dir}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT / "src"),
+        "NO_COLOR": "1",
+    }
+    folder = tmp_path / "work"
+    folder.mkdir()
+    for command, shown in steps:
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=folder, env=environment, timeout=SECONDS,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+        assert agrees(shown, done.stdout), f"$ {command}\n{done.stdout}\nREADME.md:\n{shown}"
+
+
+@pytest.mark.parametrize(
+    ("shown", "got", "expected"),
+    [
+        ("moved 12,345 rows\n", "moved 7 rows\n", True),
+        ("moved 12 rows\n", "held 12 rows\n", False),
+        ("a\n...\nz\n", "a\nb\nc\nz\n", True),
+        ("a\n...\nz\n", "a\nb\n", False),
+        ("x   1\n", "x 22.5\n", True),
+        ("", "something\n", False),
+        ("", "", True),
+    ],
+)
+def test_loosely_is_not_anything(shown: str, got: str, expected: bool) -> None:
+    assert agrees(shown, got) is expected
+
+
+def test_only_marked_blocks_count() -> None:
+    text = "```console\n$ rm x\n```\n\n<!-- run -->\n```console\n$ a\nb\n$ c\n```\n"
+    assert transcripts(text) == [("a", "b\n"), ("c", "")]
