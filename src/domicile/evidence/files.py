@@ -1,0 +1,132 @@
+"""Durable files under one directory: the only place where the log writes.
+
+The log relies on three promises, and the fault tests break each of them on purpose:
+`write` returns when the file's bytes are on the disk; `settle` when the directory entries of
+everything written are; `replace` changes a file at once or not at all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from domicile.errors import Stopped
+from domicile.evidence.keys import sync_directory
+
+LOCK = ".lock"
+"""The writer's lock. It is never removed: the kernel frees it when its holder dies."""
+
+
+class Files:
+    """Files below `directory`, named by relative paths with forward slashes."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._known: set[Path] = set()  # directories whose own entries are durable
+        self._dirty: set[Path] = set()  # directories to be synced by `settle`
+
+    def read(self, path: str) -> bytes | None:
+        """The file's bytes, or None when there is no such file. Raises OSError."""
+        try:
+            return (self.directory / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def names(self, path: str) -> list[str]:
+        """The names in a directory, none when there is no such directory. Raises OSError."""
+        try:
+            return os.listdir(self.directory / path)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a file and wait until its bytes are durable. Raises OSError.
+
+        Not atomic: only for files that no head refers to yet. Its name is durable after `settle`.
+        """
+        target = self.directory / path
+        self._prepare(target.parent)
+        with target.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def settle(self) -> None:
+        """Wait until the names of all files written since are durable. Raises OSError."""
+        for directory in sorted(self._dirty):
+            self._sync(directory)
+        self._known |= self._dirty
+        self._dirty.clear()
+
+    def replace(self, path: str, content: bytes) -> None:
+        """Put a file in the place of another, atomically and durably. Raises OSError.
+
+        After an error either the old or the new content is there.
+        """
+        target = self.directory / path
+        temporary = target.with_name(f".{target.name}.new")
+        self._prepare(target.parent)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, target)
+        self._sync(target.parent)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, or a directory of files; nothing when it is absent. Raises OSError."""
+        target = self.directory / path
+        try:
+            if target.is_dir():
+                for name in os.listdir(target):
+                    (target / name).unlink(missing_ok=True)
+                target.rmdir()
+            else:
+                target.unlink()
+        except FileNotFoundError:
+            return
+
+    @contextmanager
+    def writer(self, *, wait: float = 30.0) -> Iterator[None]:
+        """Be the only writer of this directory, across threads and processes.
+
+        Raises Stopped when another writer holds the directory for longer than `wait` seconds,
+        OSError when the lock file cannot be opened.
+        """
+        fd = os.open(self.directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            deadline = time.monotonic() + wait
+            while True:
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as e:
+                    if time.monotonic() > deadline:
+                        raise Stopped(
+                            f"{self.directory}: another process has been writing the log "
+                            f"for {wait:g} s",
+                            hint="wait for it to end, then run the same command again",
+                        ) from e
+                    time.sleep(0.005)
+            yield
+        finally:
+            os.close(fd)  # and with it the lock
+
+    def _prepare(self, directory: Path) -> None:
+        """Make a directory, and remember each one whose entry may not be durable yet."""
+        if directory in self._known and directory.is_dir():
+            self._dirty.add(directory)
+            return
+        directory.mkdir(parents=True, exist_ok=True)
+        self._dirty.add(directory)
+        while directory != self.directory and directory.parent not in self._known:
+            directory = directory.parent
+            self._dirty.add(directory)
+        self._dirty.add(directory.parent if directory != self.directory else directory)
+
+    def _sync(self, directory: Path) -> None:
+        sync_directory(directory)

@@ -1,0 +1,216 @@
+"""The kinds of entry: what each says, and the check that nothing else slips in.
+
+There is no field for free text, so that no caller can put personal data into a log that can
+never forget. People appear as commitments (`commitments.py`) or as counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from domicile.errors import EvidenceError
+from domicile.evidence.fields import Choice, Count, FieldType, Flag, ListOf, Record, Text
+
+NAME = Text("name", r"[^\x00-\x1f\x7f@]{1,200}")
+"""A declared name: estate, store, schema, table, column, subject, mandate, clause, step.
+
+`@` is refused because an e-mail address is the likeliest thing to be put here by mistake.
+"""
+
+TIME = Text("time (RFC 3339, UTC)", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", 27)
+DATE = Text("date", r"\d{4}-\d\d-\d\d", 10)
+DIGEST = Text("digest (sha256:hex)", r"sha256:[0-9a-f]{64}", 71)
+COMMITMENT = Text("commitment (64 hexadecimal digits)", r"[0-9a-f]{64}", 64)
+COUNTRY = Text("country (ISO 3166-1 alpha-2) or ZZ for unknown", r"[A-Z]{2}", 2)
+RUN = Text("run (hexadecimal)", r"[0-9a-f]{8,64}", 64)
+VERSION = Text("version", r"\d+\.\d+[0-9A-Za-z.+-]{0,40}", 60)
+COUNT, FLAG = Count(), Flag()
+NAMES = ListOf("list of names", NAME)
+
+OPERATIONS = frozenset({
+    "archive", "copy", "create_schema", "erase", "guard", "hold", "move", "pseudonymise",
+    "purge", "remove_stub", "split", "stop_flow", "stub", "undo", "unguard"
+})  # fmt: skip
+"""What a step does."""
+
+REASONS = frozenset({
+    "already_applied", "ambiguous_route", "approval_missing", "approval_withdrawn",
+    "at_clause", "changed", "check_failed", "collision", "constraint", "deadline", "drift",
+    "fidelity", "interrupted", "joint", "legal_hold", "no_author", "no_register_row",
+    "no_target", "not_approved", "over_cap", "owner_unknown", "plan_finished", "plan_stale",
+    "plan_tampered", "read_back_differs", "schema_changed", "store_refused",
+    "store_unreachable", "stub_refused", "unclassified", "unknown_residence", "unowned"
+})  # fmt: skip
+"""Why something was refused, held or left; a new reason is added here, and nowhere else."""
+
+OUTCOMES = frozenset({
+    "done", "failed", "held", "skipped", "stopped"
+})  # fmt: skip
+
+RESIDUES = frozenset({
+    "backup", "cache", "copy_on_write", "filesystem_snapshot", "free_pages", "log",
+    "managed_service", "replica", "statistics", "stub_key", "unlinked_blocks", "version",
+    "wal"
+})  # fmt: skip
+"""Where bytes may remain after a purge, by the store's nature."""
+
+PURGES = frozenset({
+    "checkpoint", "delete_file", "drop", "none", "reindex", "rewrite", "truncate", "vacuum",
+    "vacuum_full"
+})  # fmt: skip
+"""How the bytes were purged."""
+
+CHECKS = frozenset({
+    "failed", "held", "ok", "unknown"
+})  # fmt: skip
+"""A check's status (design.md, section 9)."""
+
+OPERATION = Choice("operation", OPERATIONS)
+REASON = Choice("reason", REASONS)
+OUTCOME = Choice("outcome", OUTCOMES)
+REASON_ROWS = ListOf(
+    "list of {reason, rows}",
+    Record("{reason, rows}", {"reason": REASON, "rows": COUNT}, frozenset({"reason", "rows"})),
+)
+
+COMMON: dict[str, FieldType] = {"time": TIME, "estate": NAME, "version": VERSION}
+"""Fields of every entry, beside `kind`; `version` (of Domicile) may be left out."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of entry: what it says, and its record."""
+
+    name: str
+    said: str
+    record: Record
+
+    def schema(self) -> dict[str, Any]:
+        """The kind as JSON Schema, draft 2020-12."""
+        schema = self.record.schema()
+        schema["properties"]["kind"] = {"const": self.name}
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": self.name,
+            "description": self.said,
+            **schema,
+        }
+
+
+def _kind(name: str, said: str, required: dict[str, FieldType], **optional: FieldType) -> Kind:
+    word: dict[str, FieldType] = {"kind": Choice("kind", frozenset({name}))}
+    fields = {**word, **COMMON, **required, **optional}
+    return Kind(name, said, Record(name, fields, frozenset({"kind", "time", "estate", *required})))
+
+
+def _records(said: str, required: dict[str, FieldType], **optional: FieldType) -> ListOf:
+    return ListOf(f"list of {said}", Record(said, {**required, **optional}, frozenset(required)))
+
+
+_STORES = _records(
+    "{store, country, tables, rows}",
+    {"store": NAME, "country": COUNTRY, "tables": COUNT, "rows": COUNT},
+    operator=NAME, unreachable=FLAG,
+)  # fmt: skip
+_PEOPLE = _records(
+    "{subject, store, residence, people}",
+    {"subject": NAME, "store": NAME, "residence": COUNTRY, "people": COUNT},
+    minors=COUNT,
+)  # fmt: skip
+_MANDATES = _records("{mandate, digest}", {"mandate": NAME, "digest": DIGEST})
+_CHECKED = _records(
+    "{check, status}", {"check": NAME, "status": Choice("status", CHECKS)},
+    store=NAME, table=NAME, rows=COUNT, count=COUNT, reason=REASON,
+)  # fmt: skip
+
+_ROWS: dict[str, FieldType] = {"rows": COUNT, "people": COUNT, "bytes": COUNT}
+_WHERE: dict[str, FieldType] = {"table": NAME, "from": NAME, "to": NAME, "store": NAME}
+_ACT: dict[str, FieldType] = {"run": RUN, "subject": NAME, "mandate": NAME, "clause": NAME}
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        _kind("survey", "The stores were read and mapped.",
+              {"estate_digest": DIGEST, "map_digest": DIGEST, "stores": _STORES},
+              people=_PEOPLE, unknown=COUNT, unowned=COUNT, unclassified=COUNT),
+        _kind("plan", "A plan was made.",
+              {"plan": DIGEST, "estate_digest": DIGEST, "mandates": _MANDATES, "steps": COUNT},
+              as_of=DATE, curable=COUNT, held=COUNT, unknown=COUNT, rows=COUNT, people=COUNT,
+              map_digest=DIGEST, holds=REASON_ROWS),
+        _kind("approval", "A principal approved a plan, or withdrew that.",
+              {"plan": DIGEST, "principal": COMMITMENT,
+               "decision": Choice("decision", frozenset({"approved", "withdrawn", "declined"}))},
+              max_rows=COUNT, mandate=NAME, clause=NAME),
+        _kind("apply_started", "A plan began to be carried out, or to be resumed.",
+              {"plan": DIGEST, "run": RUN, "steps": COUNT},
+              rows=COUNT, people=COUNT, resumed=FLAG, max_rows=COUNT, approvals=COUNT),
+        _kind("step", "A step ended.",
+              {"plan": DIGEST, "step": NAME, "operation": OPERATION, "outcome": OUTCOME},
+              **_WHERE, **_ROWS, **_ACT, reason=REASON, digest=DIGEST, batches=COUNT,
+              holds=REASON_ROWS),
+        _kind("batch", "Rows were written to one store and read back, or removed from it.",
+              {"plan": DIGEST, "step": NAME, "operation": OPERATION, "table": NAME,
+               "rows": COUNT},
+              **{k: v for k, v in _WHERE.items() if k != "table"}, **_ACT,
+              batch=COUNT, people=COUNT, bytes=COUNT, digest=DIGEST, read_back=DIGEST,
+              people_root=DIGEST, commitments=ListOf("list of commitments", COMMITMENT, 900)),
+        _kind("purge", "A store's files were rewritten without the bytes of what left.",
+              {"store": NAME, "method": Choice("method", PURGES), "outcome": OUTCOME},
+              plan=DIGEST, step=NAME, **_ACT, tables=NAMES, files=COUNT, bytes=COUNT,
+              reason=REASON, residues=ListOf("list of residues", Choice("residue", RESIDUES))),
+        _kind("verification", "The stores were read again and held against the mandates.",
+              {"ok": FLAG, "clean": FLAG, "checks": _CHECKED},
+              plan=DIGEST, run=RUN, estate_digest=DIGEST, as_of=DATE, held=COUNT, unknown=COUNT,
+              failed=COUNT),
+        _kind("apply_finished", "A run of a plan ended.",
+              {"plan": DIGEST, "run": RUN, "outcome": OUTCOME},
+              steps=COUNT, **_ROWS, held=COUNT, reason=REASON, journal_digest=DIGEST),
+        _kind("refusal", "Something was refused, and nothing changed.",
+              {"reason": REASON},
+              plan=DIGEST, step=NAME, operation=OPERATION, **_WHERE, **_ACT, column=NAME,
+              rows=COUNT, max_rows=COUNT),
+        _kind("schema_created", "A schema was created in a store, to receive rows.",
+              {"store": NAME, "tables": NAMES, "digest": DIGEST},
+              schema=NAME, plan=DIGEST, step=NAME, run=RUN),
+        _kind("undo", "A plan was made from a journal, to take a finished plan back.",
+              {"plan": DIGEST, "undoes": DIGEST, "steps": COUNT},
+              rows=COUNT, people=COUNT, journal_digest=DIGEST),
+    )
+}  # fmt: skip
+"""Every kind of entry by name."""
+
+
+def check(entry: Mapping[str, Any]) -> None:
+    """Refuse an entry that is not exactly of a known kind. Raises EvidenceError.
+
+    The message names the kind and the field, and never repeats a value.
+    """
+    name = entry.get("kind")
+    kind = KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise EvidenceError(f"entry: unknown kind; known: {', '.join(KINDS)}")
+    fault = kind.record.fault(entry)
+    if fault:
+        raise EvidenceError(
+            f"entry {name}: {fault}",
+            hint="entries hold counts, names, digests and times only; see docs/evidence.md",
+        )
+
+
+def make(kind: str, estate: str, **fields: Any) -> dict[str, Any]:
+    """An entry of that kind, timed now. A field named as a Python keyword takes a `_`: `from_`.
+
+    Fields that are None are left out. The entry is checked. Raises EvidenceError.
+    """
+    entry: dict[str, Any] = {"kind": kind, "time": now(), "estate": estate}
+    entry.update({k.rstrip("_"): v for k, v in fields.items() if v is not None})
+    check(entry)
+    return entry
+
+
+def now() -> str:
+    """The time in RFC 3339, UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,215 @@
+"""Reading a log: entries and proofs under one verified checkpoint, from files alone."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from domicile.errors import EvidenceError
+from domicile.evidence import merkle
+from domicile.evidence.canonical import decode
+from domicile.evidence.files import Files
+from domicile.evidence.keys import VerifierKey
+from domicile.evidence.merkle import HASH_SIZE, leaf_hash
+from domicile.evidence.note import Checkpoint
+from domicile.evidence.proof import Consistency, Proof
+from domicile.evidence.tiles import (
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    Tile,
+    unpack_bundle,
+    unpack_hashes,
+    width_at,
+)
+
+CHECKPOINT = "checkpoint"
+"""The head's path (tlog-tiles, checkpoints)."""
+
+CACHED_TILES = 64
+"""Tiles kept decoded: one path through a tree of 2**64 entries needs eight."""
+
+
+class LogReader:
+    """A log as of the checkpoint that was read last; `refresh` reads the current one.
+
+    Files are only ever added below a head, so a reader needs no lock and keeps its view while
+    others append. Entries are checked against their tile, proofs against the signed root.
+    """
+
+    def __init__(
+        self, directory: Path, verifier: VerifierKey, *, origin: str | None = None,
+        files: Files | None = None,
+    ) -> None:  # fmt: skip
+        """Read and verify the head. `origin` is checked when given.
+
+        Raises EvidenceError: no checkpoint, or it does not verify.
+        """
+        self.directory = directory
+        self.verifier = verifier
+        self.origin = origin
+        self._files = files or Files(directory)
+        self._cache: OrderedDict[Tile, list[bytes]] = OrderedDict()
+        self._note = b""
+        self._head = Checkpoint(origin or "", 0, merkle.EMPTY_ROOT)
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Read the head again; whether it changed.
+
+        Raises EvidenceError when it is missing, does not verify, or shrank.
+        """
+        note = self._files.read(CHECKPOINT)
+        if note is None:
+            raise EvidenceError(
+                f"{self.directory}: no checkpoint, so nothing says how long the log is",
+                hint="restore the file `checkpoint` from a mirror or a backup",
+            )
+        if note == self._note:
+            return False
+        head = Checkpoint.verify(note, [self.verifier], origin=self.origin)
+        if head.size < self._head.size:
+            raise EvidenceError(
+                f"{self.directory}: the log shrank from {self._head.size} to {head.size} entries",
+                hint="an old checkpoint was put back: restore the newest one",
+            )
+        self._note, self._head = note, head
+        return True
+
+    @property
+    def size(self) -> int:
+        """Entries under the head."""
+        return self._head.size
+
+    @property
+    def head(self) -> Checkpoint:
+        """The verified head."""
+        return self._head
+
+    def checkpoint(self) -> str:
+        """The head as a signed note (c2sp.org/tlog-checkpoint)."""
+        return self._note.decode()
+
+    def entry(self, index: int) -> dict[str, Any]:
+        """The entry at `index`. Raises IndexError beyond the head, EvidenceError when altered."""
+        self._check(index)
+        return decode(self._bundle(index // TILE_WIDTH)[index % TILE_WIDTH])
+
+    def entries(
+        self, start: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """(index, entry) from `start` up to `stop` or the head, one bundle in memory at a time.
+
+        Raises EvidenceError when an entry is not the one that was hashed.
+        """
+        stop = self.size if stop is None else min(stop, self.size)
+        index = max(start, 0)
+        while index < stop:
+            number, offset = divmod(index, TILE_WIDTH)
+            for content in self._bundle(number)[offset : stop - number * TILE_WIDTH]:
+                yield index, decode(content)
+                index += 1
+
+    def root(self, size: int | None = None) -> bytes:
+        """The root of the first `size` entries, from the tiles. Raises IndexError."""
+        size = self.size if size is None else size
+        if not 0 <= size <= self.size:
+            raise IndexError(f"size {size} is beyond the log's {self.size}")
+        return merkle.root(self._subtree, size)
+
+    def inclusion(self, index: int) -> Proof:
+        """The proof that entry `index` is under the head; verified before it is returned.
+
+        Raises IndexError beyond the head, EvidenceError when the tiles do not lead to the root.
+        """
+        self._check(index)
+        path = merkle.inclusion_path(self._subtree, index, self.size)
+        proof = Proof(index, self._subtree(0, index), tuple(path), self.checkpoint())
+        proof.verify(self.verifier)
+        return proof
+
+    def consistency(self, old: int, new: int | None = None) -> Consistency:
+        """The proof that the first `new` entries (the head's) begin with the first `old`.
+
+        Raises IndexError beyond the head, EvidenceError when the tiles contradict each other.
+        """
+        new = self.size if new is None else new
+        if not 0 <= old <= new <= self.size:
+            raise IndexError(f"no proof from {old} to {new} in a log of {self.size}")
+        path = merkle.consistency_path(self._subtree, old, new)
+        proof = Consistency(old, new, self.root(old), self.root(new), tuple(path))
+        if new == self.size and proof.new_root != self._head.root:
+            raise EvidenceError(f"{self.directory}: the tiles do not lead to the signed root",
+                                hint="run: domicile log fsck")  # fmt: skip
+        proof.verify()
+        return proof
+
+    def _check(self, index: int) -> None:
+        if not 0 <= index < self.size:
+            raise IndexError(f"entry {index} is not among the log's {self.size}")
+
+    def _subtree(self, level: int, index: int) -> bytes:
+        """A complete subtree's hash, computed from the one tile that it lies in."""
+        tile_level, height = divmod(level, TILE_HEIGHT)
+        number, offset = divmod(index << height, TILE_WIDTH)
+        hashes = self._hashes(tile_level, number)
+        return merkle.complete_root(hashes[offset : offset + (1 << height)])
+
+    def _hashes(self, level: int, number: int) -> list[bytes]:
+        tile = Tile(level, number, width_at(self.size, level, number))
+        return self._cached(tile)
+
+    def _bundle(self, number: int) -> list[bytes]:
+        tile = Tile(0, number, width_at(self.size, 0, number), entries=True)
+        if tile not in self._cache:
+            hashes = self._hashes(0, number)
+            for offset, content in enumerate(self._cached(tile)):
+                if leaf_hash(content) != hashes[offset]:
+                    self._cache.pop(tile)
+                    raise EvidenceError(
+                        f"{self.directory}: entry {number * TILE_WIDTH + offset} is not the one "
+                        "that was logged",
+                        hint="run: domicile log fsck",
+                    )
+        return self._cached(tile)
+
+    def _cached(self, tile: Tile) -> list[bytes]:
+        found = self._cache.get(tile)
+        if found is None:
+            found = self._cache[tile] = load_tile(self._files, tile)
+            if len(self._cache) > CACHED_TILES:
+                self._cache.popitem(last=False)
+        else:
+            self._cache.move_to_end(tile)
+        return found
+
+
+def load_tile(files: Files, tile: Tile) -> list[bytes]:
+    """A tile's hashes or a bundle's entries, exactly `tile.width` of them.
+
+    A partial tile that is gone is read from the full one (tlog-tiles, partial tiles). Raises
+    EvidenceError when the file is missing, cut off or too long.
+    """
+    content = files.read(tile.path)
+    if content is None and tile.width < TILE_WIDTH:
+        full = files.read(tile.full.path)
+        if full is not None:
+            return _unpack(tile.full, full)[: tile.width]
+    if content is None:
+        raise EvidenceError(f"{tile.path} is missing", hint="restore it from a mirror")
+    return _unpack(tile, content)
+
+
+def _unpack(tile: Tile, content: bytes) -> list[bytes]:
+    try:
+        items = unpack_bundle(content) if tile.entries else unpack_hashes(content)
+    except ValueError as e:
+        raise EvidenceError(f"{tile.path}: {e}", hint="restore it from a mirror") from e
+    if len(items) != tile.width:
+        what = "entries" if tile.entries else f"hashes of {HASH_SIZE} bytes"
+        raise EvidenceError(
+            f"{tile.path} holds {len(items)} {what}, expected {tile.width}",
+            hint="restore it from a mirror",
+        )
+    return items
