@@ -13,11 +13,12 @@ joint exactly when `lo` and `hi` differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from domicile.stores.base import Dialect, Session
 from domicile.stores.schema import Kind
 from domicile.survey.graph import Edge, Graph
+from domicile.survey.work import Work
 
 ENDS = ("lo", "hi", "pmin", "pmax")
 
@@ -113,9 +114,14 @@ class Ownership:
     """Runs the program in one session; afterwards `work[table]` names each work table."""
 
     def __init__(
-        self, session: Session, graph: Graph, people: dict[str, str], prefix: str = ""
-    ) -> None:
-        """`people`: subject → its temporary table (k1 … kn, lo, hi, pmin, pmax)."""
+        self, session: Session, graph: Graph, people: dict[str, str], prefix: str = "",
+        stubs: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """`people`: subject → its temporary table (k1 … kn, lo, hi, pmin, pmax).
+
+        `stubs`: table → keys of rows that Domicile emptied; they are about nobody.
+        """
+        self.stubs = stubs or {}
         self.session = session
         self.graph = graph
         self.people = people
@@ -123,8 +129,7 @@ class Ownership:
         self.work: dict[str, str] = {}
         self.users: dict[str, str] = {}
         self._direct: dict[str, str] = {}
-        self._prefix = prefix
-        self._count = 0
+        self._create = Work(session, f"{prefix}w").create
 
     def run(self) -> None:
         """Fill `work` for every owned table and `users` for every attachment."""
@@ -200,7 +205,7 @@ class Ownership:
             relation = self.people[edge.subject]
         elif self.graph.roles[edge.parent] == "attachment":
             relation = self.users[edge.parent]
-            condition = " WHERE p.pmin = p.pmax AND p.alone = 1"
+            condition = " AND p.pmin = p.pmax AND p.alone = 1"
         elif edge.parent in into:
             relation = into[edge.parent]
         else:
@@ -213,7 +218,14 @@ class Ownership:
             f"SELECT {self.shapes.named(child, 't')}, {_ends('p')} "
             f"FROM {self.session.dialect.table(child)} t "
             f"{self.shapes.joined(edge, 't', 'p', relation)}"
+            f" WHERE {self._alive(child, 't')}"
         )
+
+    def _alive(self, table: str, alias: str) -> str:
+        if table not in self.stubs:
+            return "1 = 1"
+        same = self.shapes.same(table, alias, "s")
+        return f"NOT EXISTS (SELECT 1 FROM {self.stubs[table]} s WHERE {same})"
 
     def _merged(self, table: str, parts: Sequence[str]) -> str:
         keys = self.shapes.labels(table)
@@ -317,6 +329,7 @@ class Ownership:
     def _used(self, edge: Edge, relation: str | None, rank: int) -> str:
         """Which attachment rows an edge uses, with the people of the referring rows if any."""
         dialect = self.session.dialect
+        alive = f"{self._alive(edge.child, 't')} AND {self._alive(edge.parent, 'a')}"
         ends = _ends("p")
         join = ""
         if relation is None:
@@ -326,17 +339,9 @@ class Ownership:
         return (
             f"SELECT {self.shapes.named(edge.parent, 'a')}, {ends}, {rank} AS rank "
             f"FROM {dialect.table(edge.child)} t "
-            f"JOIN {dialect.table(edge.parent)} a ON {self.shapes.refers(edge, 't', 'a')} {join}"
+            f"JOIN {dialect.table(edge.parent)} a ON {self.shapes.refers(edge, 't', 'a')} {join} "
+            f"WHERE {alive}"
         )
-
-    def _create(self, select: str) -> str:
-        self._count += 1
-        name = f"{self._prefix}w{self._count}"
-        self.session.execute(
-            f"CREATE TEMP TABLE {self.session.dialect.quote(name)} AS {select}"
-        )
-        self.session.analyse(name)
-        return self.session.dialect.temp(name)
 
 
 ZERO = "CAST(0 AS bigint)"

@@ -1,0 +1,91 @@
+"""What a stub holds: its key, what others refer to, and values that say nothing. Design.md, 4."""
+
+from __future__ import annotations
+
+from domicile.stores.base import Dialect
+from domicile.stores.schema import Column, Kind
+from domicile.survey.graph import Graph
+from domicile.survey.ownership import Shapes
+
+_EMPTY: dict[Kind, str] = {
+    "int": "0", "float": "0", "numeric": "0", "date": "'1970-01-01'", "time": "'00:00:00'",
+    "timestamp": "'1970-01-01 00:00:00'", "timestamptz": "'1970-01-01 00:00:00+00'",
+    "interval": "'PT0S'", "bytes": "''", "json": "'{}'", "inet": "'0.0.0.0'", "array": "'{}'",
+    "range": "'empty'", "tsvector": "''",
+}  # fmt: skip
+"""Values of a column that may not be null: the type's zero, the same for everyone."""
+
+
+class Stubs:
+    """The stub of each table's rows, as SQL over alias `t` of the real row."""
+
+    def __init__(self, graph: Graph, dialect: Dialect) -> None:
+        self.graph = graph
+        self.dialect = dialect
+        self.shapes = Shapes(graph, dialect)
+
+    def kept(self, table: str) -> set[str]:
+        """Columns that a stub keeps: the key, what foreign keys refer to, and its own keys that
+        may not be null."""
+        shape = self.graph.table(table)
+        kept = set(self.shapes.identity(table)) | set(shape.identity)
+        for edge in self.graph.into(table):
+            if edge.binding:
+                kept.update(edge.parent_columns)
+        for edge in self.graph.edges[table]:
+            if edge.binding and not any(shape.column(c).nullable for c in edge.columns):
+                kept.update(edge.columns)
+        return kept
+
+    def binds(self, table: str) -> set[str]:
+        """Parents that a stub of `table` still refers to."""
+        kept = self.kept(table)
+        return {
+            e.parent for e in self.graph.edges[table] if e.binding and set(e.columns) <= kept
+        }
+
+    def values(self, table: str) -> dict[str, str] | None:
+        """An expression for each column that is written; None when some column has no value that
+        says nothing, so that the row must be held."""
+        shape = self.graph.table(table)
+        if not self.shapes.identity(table):
+            return None
+        kept = self.kept(table)
+        unique = {c for k in shape.keys for c in k.columns}
+        values: dict[str, str] = {}
+        for column in shape.columns:
+            if column.generated:
+                continue
+            if column.name in kept:
+                values[column.name] = f"t.{self.dialect.quote(column.name)}"
+                continue
+            value = "NULL" if column.nullable else self._value(table, column, column.name in unique)
+            if value is None:
+                return None
+            values[column.name] = f"CAST({value} AS {column.type})" if column.type else value
+        return values
+
+    def _value(self, table: str, column: Column, unique: bool) -> str | None:
+        dialect = self.dialect
+        shape = self.graph.table(table)
+        identity = self.shapes.identity(table)
+        derived = dialect.digest(
+            [dialect.text(f"t.{dialect.quote(c)}", shape.column(c).kind) for c in identity]
+        )
+        if column.kind == "text":
+            # Derived from the key even where no plain key asks for it: a unique index may stand
+            # on an expression or on some of the rows, which reflection does not look into.
+            long = min(column.length or 37, 37)
+            return f"substr('stub-' || {derived}, 1, {long})" if long > 8 else f"substr({derived}, 1, {long})"
+        if column.kind == "uuid":
+            return derived
+        if column.kind == "bool":
+            return "false" if dialect.name != "sqlite" else "0"
+        if column.kind == "enum":
+            return dialect.literal(column.labels[0])
+        if unique:
+            single = shape.column(identity[0]) if len(identity) == 1 else None
+            if single and single.kind == column.kind == "int":
+                return f"t.{dialect.quote(identity[0])}"
+            return None
+        return _EMPTY.get(column.kind)

@@ -1,0 +1,150 @@
+"""What happens to each row: goes, is held and why, or stays. Design.md section 4.
+
+`moves[T]` lists (k1 … kn, label, phi): rows that go, the label naming the action and `phi` the
+number of the last person whose batch concerns the row. `held[T]` lists (k1 … kn, reason).
+"""
+
+from __future__ import annotations
+
+from domicile.stores.base import Session
+from domicile.survey.graph import Graph, resolve
+from domicile.survey.ownership import Ownership
+from domicile.survey.people import FIRST_TARGET, STAYS, UNKNOWN
+from domicile.survey.work import Work
+
+JOINT, NO_AUTHOR, SPLIT, COLLISION, NO_STUB, LEGAL = (
+    "joint", "author", "split", "collision", "stub", "legal hold",
+)  # fmt: skip
+
+REASONS = {
+    JOINT: "about several people whose verdicts differ; declare `joint: author` with a path, or decide",
+    NO_AUTHOR: "the author path leads to nobody with a register row",
+    SPLIT: "`joint: split` is not carried out yet: use `author`, or leave it held",
+    COLLISION: "the home store has other values under the same key, here or in a row it needs",
+    NO_STUB: "others point at it, and a check or a unique column forbids a stub in its place",
+    LEGAL: "a legal hold of the estate stops the erasure",
+}
+
+
+class Verdicts:
+    """Splits the work tables of one store into rows that go and rows that are held."""
+
+    def __init__(self, session: Session, graph: Graph, ownership: Ownership) -> None:
+        self.session = session
+        self.graph = graph
+        self.ownership = ownership
+        self.shapes = ownership.shapes
+        self.work = Work(session, "v")
+        self.moves: dict[str, str] = {}
+        self.held: dict[str, str] = {}
+        self.shared: dict[str, str] = {}
+        self.mixed: set[str] = set()
+
+    def run(self, erasing: set[int]) -> None:
+        """`erasing`: the labels whose action is erasure, which legal holds stop."""
+        for table, work in self.ownership.work.items():
+            role = self.graph.roles[table]
+            keys = ", ".join(f"w.{k}" for k in self.shapes.labels(table))
+            goes = f"w.hi >= {FIRST_TARGET} AND w.lo = w.hi"
+            if role == "attachment":
+                goes += " AND w.alone = 1"
+            select = f"SELECT {keys}, w.lo AS label, w.pmax AS phi FROM {work} w WHERE {goes}"
+            if role == "register":
+                select += " AND w.present = 1"
+            parts = [select]
+            mixed = f"w.hi >= {FIRST_TARGET} AND w.lo <> w.hi"
+            if role == "plain" and self.work.count(work + " w", mixed):
+                self.mixed.add(table)
+                parts += self._joint(table, work, keys, mixed)
+            elif role == "attachment":
+                self.shared[table] = self.work.create(
+                    f"SELECT {keys} FROM {work} w "
+                    f"WHERE w.hi >= {FIRST_TARGET} AND NOT (w.lo = w.hi AND w.alone = 1)"
+                )
+            self.moves[table] = self.work.create(" UNION ALL ".join(parts))
+            self._legal(table, erasing)
+
+    def hold(self, table: str, rows: str, reason: str) -> int:
+        """Take rows (a relation with the key columns) out of the moves; how many were there."""
+        keys = self.shapes.labels(table)
+        match = " AND ".join(f"b.{k} = m.{k}" for k in keys)
+        moves = self.moves[table]
+        listed = ", ".join(f"m.{k}" for k in keys)
+        found = (
+            f"SELECT {listed}, {self.session.dialect.literal(reason)} AS reason FROM {moves} m "
+            f"WHERE EXISTS (SELECT 1 FROM {rows} b WHERE {match})"
+        )
+        count = self.work.count(f"({found}) f")
+        if count:
+            self._add_held(table, found)
+            self.moves[table] = self.work.create(
+                f"SELECT m.* FROM {moves} m WHERE NOT EXISTS (SELECT 1 FROM {rows} b WHERE {match})"
+            )
+        return count
+
+    def _add_held(self, table: str, select: str) -> None:
+        if table in self.held:
+            self.session.execute(f"INSERT INTO {self.held[table]} {select}")
+        else:
+            self.held[table] = self.work.create(select)
+
+    def _joint(self, table: str, work: str, keys: str, mixed: str) -> list[str]:
+        declared = self.graph.declared(table)
+        literal = self.session.dialect.literal
+        if declared.joint != "author":
+            reason = SPLIT if declared.joint == "split" else JOINT
+            self._add_held(
+                table, f"SELECT {keys}, {literal(reason)} AS reason FROM {work} w WHERE {mixed}"
+            )
+            return []
+        joins, label = self._author(table)
+        same = self.shapes.same(table, "t", "w")
+        authored = self.work.create(
+            f"SELECT {keys}, {label} AS label, w.pmax AS phi FROM {work} w "
+            f"JOIN {self.session.dialect.table(table)} t ON {same} {joins} WHERE {mixed}"
+        )
+        listed = ", ".join(self.shapes.labels(table))
+        self._add_held(
+            table,
+            f"SELECT {listed}, {literal(NO_AUTHOR)} AS reason FROM {authored} "
+            f"WHERE label IS NULL",
+        )
+        return [f"SELECT {listed}, label, phi FROM {authored} WHERE label >= {FIRST_TARGET}"]
+
+    def _author(self, table: str) -> tuple[str, str]:
+        """Joins along the author path of `t`, and the label of the one person at its end."""
+        path = self.graph.declared(table).author
+        assert path is not None  # the loader asks for it with `joint: author`
+        steps, end = resolve(self.graph, table, path, f"tables.{self.graph.name(table)}.author")
+        here = "t"
+        joins: list[str] = []
+        for number, (edge, backward) in enumerate(steps):
+            there = f"h{number}"
+            target = edge.child if backward else edge.parent
+            child, parent = (there, here) if backward else (here, there)
+            joins.append(
+                f"LEFT JOIN {self.session.dialect.table(target)} {there} "
+                f"ON {self.shapes.refers(edge, child, parent)}"
+            )
+            here = there
+        work = self.ownership.work.get(end)
+        if work is None:
+            return " ".join(joins), "CAST(NULL AS integer)"
+        joins.append(f"LEFT JOIN {work} e ON {self.shapes.same(end, here, 'e')}")
+        # Whoever is perhaps protected stays, as one who is not.
+        label = f"CASE WHEN e.pmin = e.pmax THEN CASE e.lo WHEN {UNKNOWN} THEN {STAYS} ELSE e.lo END END"
+        return " ".join(joins), label
+
+    def _legal(self, table: str, erasing: set[int]) -> None:
+        labels = ", ".join(str(n) for n in sorted(erasing))
+        name = self.graph.name(table)
+        subject = self.graph.registers.get(table)
+        stopped = any(
+            name in h.tables or (not h.tables and (not h.subjects or
+            (subject is not None and subject.name in h.subjects)))
+            for h in self.graph.estate.legal_holds
+        )  # fmt: skip
+        if erasing and stopped:
+            self.hold(
+                table, f"(SELECT * FROM {self.moves[table]} WHERE label IN ({labels}))", LEGAL
+            )

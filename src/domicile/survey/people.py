@@ -1,0 +1,241 @@
+"""The people of one store: residence, birth date, which mandates protect them, and a number.
+
+Everything stays beside the data, in a temporary table for each subject:
+
+    k1 … kn            the register's key
+    residence, born    ISO 3166-1 alpha-2 and ISO date, or NULL
+    pbits, ubits       bit i is set when mandate i protects the person / cannot be told
+    present            1 when the register row is in this store, 0 when it is in another cell
+    lo, hi, pmin, pmax the label and the number, twice: a person is a row about one person
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from domicile.estate.countries import country_code
+from domicile.estate.model import Path, Subject
+from domicile.stores.base import Row, Session
+from domicile.survey.graph import Graph, resolve
+from domicile.survey.ownership import Shapes
+
+STAYS, UNKNOWN, FIRST_TARGET = 0, 1, 2
+"""Labels: not protected here; perhaps protected; from 2 on, something is to be done."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One mandate as conditions over the columns `residence` and `born`, in the store's SQL."""
+
+    protected: str
+    unknown: str
+    subjects: tuple[str, ...] = ()
+
+
+class People:
+    """Builds the table of one subject in one session."""
+
+    def __init__(
+        self, session: Session, graph: Graph, subject: Subject, *, prefix: str = ""
+    ) -> None:
+        self.session = session
+        self.graph = graph
+        self.subject = subject
+        self.shapes = Shapes(graph, session.dialect)
+        self.raw = session.dialect.temp(f"{prefix}r_{subject.name}")
+        self._raw = f"{prefix}r_{subject.name}"
+        self._final = f"{prefix}p_{subject.name}"
+        self._map = f"{prefix}c_{subject.name}"
+        self.unreadable: int = 0  # people whose residence is written, but is no country we know
+        self.keys = [f"k{i + 1}" for i in range(len(subject.key))]
+        self.local = subject.register.holds == graph.holds
+
+    def survey(self, stubs: str = "") -> None:
+        """Read the register: keys, residence and birth date. `stubs`: a table of keys to leave out."""
+        table = self.subject.register.table
+        dialect = self.session.dialect
+        where = f"subjects.{self.subject.name}"
+        residence, joins = self._path(table, self.subject.residence, "a", f"{where}.residence")
+        born, more = self._path(table, self.subject.born, "b", f"{where}.born")
+        condition = ""
+        if stubs:
+            condition = (
+                f"WHERE NOT EXISTS (SELECT 1 FROM {stubs} s "
+                f"WHERE {self.shapes.same(table, 'r', 's')})"
+            )
+        self._create(
+            f"{self._raw}_0",
+            f"SELECT {self.shapes.named(table, 'r')}, {residence} AS written, "
+            f"substr({born}, 1, 10) AS born FROM {dialect.table(table)} r "
+            f"{' '.join(joins + more)} {condition}",
+        )
+        self._countries()
+
+    def add(self, people: Iterable[Row]) -> int:
+        """People whose register row is in another cell: key texts, residence, born."""
+        dialect = self.session.dialect
+        name = f"{self._raw}_away"
+        columns = [(k, "text") for k in self.keys] + [("residence", "text"), ("born", "text")]
+        count = self.session.load(name, columns, people)
+        table = self.graph.table(self.subject.register.table) if self.local else None
+        keys = ", ".join(
+            f"CAST({k} AS {table.column(c).type}) AS {k}" if table else k
+            for k, c in zip(self.keys, self.subject.key, strict=True)
+        )
+        if table:
+            self.session.execute(
+                f"INSERT INTO {self.raw} SELECT {keys}, residence, born, 0 FROM "
+                f"{dialect.temp(name)}"
+            )
+        else:
+            self._create(
+                self._raw, f"SELECT {keys}, residence, born, 0 AS present FROM {dialect.temp(name)}"
+            )
+        self.session.execute(f"DROP TABLE {dialect.temp(name)}")
+        return count
+
+    def missing(self) -> list[Row]:
+        """Key texts that rows refer to and no person here has: their register row is elsewhere."""
+        if not self.local or len(self.keys) != 1:
+            return []
+        table = self.graph.table(self.subject.register.table)
+        kind = table.column(self.subject.key[0]).kind
+        found: set[Row] = set()
+        for edge in self.graph.into(table.name):
+            if edge.parent_columns != self.subject.key or not self.graph.passes(edge):
+                continue
+            value = self.shapes.value(edge, "t", edge.columns[0])
+            mine = "text" if edge.json else self.graph.table(edge.child).column(edge.columns[0]).kind
+            text = self.session.dialect.text(value, mine)  # type: ignore[arg-type]
+            join = self.shapes.joined(edge, "t", "p", self.raw)
+            found.update(
+                self.session.query(
+                    f"SELECT DISTINCT {text} FROM {self.session.dialect.table(edge.child)} t "
+                    f"LEFT {join} WHERE {value} IS NOT NULL AND p.k1 IS NULL"
+                )
+            )
+        return sorted((str(v[0]).lower() if kind == "uuid" else str(v[0]),) for v in found)
+
+    def texts(self, only: str = "") -> str:
+        """A query of all people here as texts: key …, residence, born. For other stores."""
+        keys = ", ".join(self._text(i) for i in range(len(self.keys)))
+        return f"SELECT {keys}, residence, born FROM {self.raw} p WHERE present = 1 {only}"
+
+    def _text(self, index: int) -> str:
+        table = self.graph.table(self.subject.register.table)
+        kind = table.column(self.subject.key[index]).kind
+        return self.session.dialect.text(f"p.k{index + 1}", kind)
+
+    def find(self, keys: Sequence[Row]) -> list[Row]:
+        """Those of the people here whose key texts are among `keys`."""
+        name = f"{self._raw}_find"
+        self.session.load(name, [("k", "text")], keys)
+        rows = self.session.query(
+            f"{self.texts()} AND {self._text(0)} IN "
+            f"(SELECT k FROM {self.session.dialect.temp(name)})"
+        )
+        self.session.execute(f"DROP TABLE {self.session.dialect.temp(name)}")
+        return rows
+
+    def judge(self, rules: Sequence[Rule]) -> dict[tuple[int, int], int]:
+        """Which mandates protect whom; people here by (pbits, ubits)."""
+        mine = [
+            (i, r) for i, r in enumerate(rules) if not r.subjects or self.subject.name in r.subjects
+        ]
+        pbits = " + ".join([f"CASE WHEN {r.protected} THEN {1 << i} ELSE 0 END" for i, r in mine])
+        ubits = " + ".join([f"CASE WHEN {r.unknown} THEN {1 << i} ELSE 0 END" for i, r in mine])
+        self._create(
+            f"{self._raw}_j",
+            f"SELECT r.*, {pbits or '0'} AS pbits, {ubits or '0'} AS ubits FROM {self.raw} r",
+        )
+        rows = self.session.query(
+            f"SELECT pbits, ubits, count(*) FROM {self.session.dialect.temp(self._raw + '_j')} "
+            "GROUP BY pbits, ubits ORDER BY pbits, ubits"
+        )
+        return {(int(p), int(u)): int(n) for p, u, n in rows}
+
+    def number(self, label: Callable[[int, int], int], seen: Iterable[tuple[int, int]],
+               start: int) -> str:  # fmt: skip
+        """Give each person a label and a number; the final table's name.
+
+        Numbers of people to be acted on are positive and follow the register's key, others are
+        negative: so the greatest number of a row names the last batch that concerns it.
+        """
+        cases = " ".join(
+            f"WHEN pbits = {p} AND ubits = {u} THEN {label(p, u)}" for p, u in sorted(set(seen))
+        )
+        lo = f"CASE {cases} ELSE {STAYS} END" if cases else f"{STAYS}"
+        keys = ", ".join(self.keys)
+        number = f"row_number() OVER (PARTITION BY (lo >= {FIRST_TARGET}) ORDER BY {keys}) + {start}"
+        number = f"CASE WHEN lo >= {FIRST_TARGET} THEN {number} ELSE -({number}) END"
+        self._create(
+            self._final,
+            f"SELECT l.*, lo AS hi, CAST({number} AS bigint) AS pmin, "
+            f"CAST({number} AS bigint) AS pmax "
+            f"FROM (SELECT j.*, {lo} AS lo FROM {self.session.dialect.temp(self._raw + '_j')} j) l",
+        )
+        return self.session.dialect.temp(self._final)
+
+    def _countries(self) -> None:
+        """Normalise what is written, value by distinct value, never row by row."""
+        dialect = self.session.dialect
+        raw = dialect.temp(f"{self._raw}_0")
+        pairs: list[Row] = []
+        unreadable: list[str] = []
+        for (written,) in self.session.query(
+            f"SELECT DISTINCT written FROM {raw} WHERE written IS NOT NULL"
+        ):
+            code = country_code(str(written))
+            if code:
+                pairs.append((written, code))
+            elif str(written).strip():
+                unreadable.append(str(written))
+        self.session.load(self._map, [("written", "text"), ("code", "text")], pairs)
+        born = f"CASE WHEN {_iso('r.born')} THEN r.born END"
+        self._create(
+            self._raw,
+            f"SELECT {', '.join('r.' + k for k in self.keys)}, c.code AS residence, {born} AS born, "
+            f"1 AS present FROM {raw} r LEFT JOIN {dialect.temp(self._map)} c "
+            "ON c.written = r.written",
+        )
+        if unreadable:
+            listed = ", ".join(dialect.literal(u) for u in unreadable)
+            self.unreadable = self.session.query(
+                f"SELECT count(*) FROM {raw} WHERE written IN ({listed})"
+            )[0][0]
+
+    def _path(
+        self, table: str, path: Path | None, prefix: str, key: str
+    ) -> tuple[str, list[str]]:
+        """A declared path as joins, and the expression of its last column as text."""
+        if path is None:
+            return "CAST(NULL AS text)", []
+        steps, end = resolve(self.graph, table, path, key)
+        joins: list[str] = []
+        here = "r"
+        for number, (edge, backward) in enumerate(steps):
+            there = f"{prefix}{number}"
+            target = edge.child if backward else edge.parent
+            child, parent = (there, here) if backward else (here, there)
+            joins.append(
+                f"LEFT JOIN {self.session.dialect.table(target)} {there} "
+                f"ON {self.shapes.refers(edge, child, parent)}"
+            )
+            here = there
+        column = self.graph.table(end).column(path.column)
+        expression = f"{here}.{self.session.dialect.quote(column.name)}"
+        return self.session.dialect.text(expression, column.kind), joins
+
+    def _create(self, name: str, select: str) -> None:
+        quoted = self.session.dialect.quote(name)
+        self.session.execute(f"CREATE TEMP TABLE {quoted} AS {select}")
+        self.session.analyse(name)
+
+
+def _iso(column: str) -> str:
+    """A text that can be compared as a date: YYYY-MM-DD with digits where digits must be."""
+    return (
+        f"length({column}) = 10 AND substr({column}, 5, 1) = '-' AND substr({column}, 8, 1) = '-' "
+        f"AND substr({column}, 1, 4) BETWEEN '0000' AND '9999'"
+    )
