@@ -11,12 +11,12 @@ TARGET = Path(__file__).parents[1] / "src" / "domicile" / "estate" / "fideslang.
 def keys() -> dict[str, list[str]]:
     """The keys of data categories and uses, sorted, and the version they are from."""
     import fideslang
-    from fideslang.default_taxonomy import DEFAULT_TAXONOMY as taxonomy
+    from fideslang.default_taxonomy import DEFAULT_TAXONOMY
 
     return {
         "version": [fideslang.__version__],
-        "data_category": sorted(str(each.fides_key) for each in taxonomy.data_category),
-        "data_use": sorted(str(each.fides_key) for each in taxonomy.data_use),
+        "data_category": sorted(str(each.fides_key) for each in DEFAULT_TAXONOMY.data_category),
+        "data_use": sorted(str(each.fides_key) for each in DEFAULT_TAXONOMY.data_use),
     }
 
 

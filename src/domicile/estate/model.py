@@ -30,7 +30,7 @@ class ColumnName:
 
     def __str__(self) -> str:
         return ".".join([str(self.table), quote_if_needed(self.column)]) + "".join(
-            f"->{step}" for step in self.json
+            f"->{step if step.isdecimal() else quote_if_needed(step)}" for step in self.json
         )
 
 
@@ -91,7 +91,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Link:
-    """Ownership that no foreign key declares: the column holds a subject's key, or refers to `table`."""
+    """Ownership that no foreign key declares: the column holds a subject's key, or a row's."""
 
     source: ColumnName
     subject: str = ""  # the name of a subject, or
@@ -197,7 +197,7 @@ class Estate:
 
 def quote_if_needed(name: str) -> str:
     """Quote a name as in SQL where a bare word would not do."""
-    if name and (name[0].isalpha() or name[0] == "_"):
-        if all(c.isalnum() or c in "_$-" for c in name):
-            return name
+    bare = name[:1].isalpha() or name[:1] == "_"
+    if bare and all(c.isalnum() or c in "_$-" for c in name):
+        return name
     return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,54 @@
+"""The closed set of clause kinds: what each may say beside its body, and who enforces it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domicile.law.model import KINDS
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of clause."""
+
+    otherwise: tuple[str, ...]  # the cures it knows; the first is the default
+    enforced_by: str
+    beside: tuple[str, ...] = ()  # keys that stand beside its body in a clause
+
+
+_LATER = "not enforced yet: declared and listed only, and no command acts on it"
+
+_KINDS = {
+    "store": Kind(("report", "move", "erase"), "plan, apply and verify", ("purge",)),
+    "access": Kind(
+        ("deny", "mask", "aggregate"),
+        f"{_LATER} (the gate will)",
+        ("form", "min_group", "epsilon_per_day"),
+    ),
+    "use": Kind(("report", "deny", "stop"), f"{_LATER} (the gate will)"),
+    "consent": Kind(("deny", "erase"), f"{_LATER} (consent will)"),
+    "retain": Kind(("report", "erase"), f"{_LATER} (plan and apply will)"),
+    "erase": Kind(("report", "erase"), f"{_LATER} (erase will)"),
+    "answer": Kind(("report", "answer"), f"{_LATER} (export and erase will)"),
+    "report": Kind(("report", "notify"), f"{_LATER} (review will)"),
+    "offer": Kind(("report", "withdraw", "restrict"), f"{_LATER} (review will)"),
+    "install": Kind(("notify", "block", "report"), f"{_LATER} (devices will)"),
+    "compensate": Kind(("register",), f"{_LATER} (claims will)"),
+}
+
+assert tuple(_KINDS) == KINDS  # one table, one closed set
+
+
+def kind(name: str) -> Kind:
+    """What is known of a kind. Raises KeyError."""
+    return _KINDS[name]
+
+
+def enforced_by(kind: str) -> str:
+    """Which command enforces clauses of a kind, or plainly that none does yet. Raises KeyError."""
+    return _KINDS[kind].enforced_by
+
+
+def is_enforced(kind: str) -> bool:
+    """Whether a command of this version acts on clauses of the kind. Raises KeyError."""
+    return not _KINDS[kind].enforced_by.startswith("not enforced yet")

@@ -1,0 +1,268 @@
+"""Makes mandates from YAML: one file, or all that an estate is under.
+
+Every problem is one DeclarationError with file, line and key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from domicile.errors import DeclarationError
+from domicile.estate.declared import categories, known, uses
+from domicile.estate.document import Document, Key, read_document, suggestion
+from domicile.estate.model import Estate
+from domicile.estate.validate import shown, validate
+from domicile.law import kinds
+from domicile.law.countries import UnknownCountryError, expand
+from domicile.law.model import KINDS, Clause, Mandate, Protects
+
+SCHEMA = ("domicile.law", "mandate.schema.json")
+"""Package and name of the mandate's JSON Schema."""
+
+_BESIDE = tuple(key for name in KINDS for key in kinds.kind(name).beside)
+_ABOUT = ("citation", "source", "verified", "note")  # where a clause's facts are from
+_COUNTRIES = ("country", "not_country", "recipient_country")
+_LISTS = ("operator", "employer", "role", "recipients", "language", "to", "services", "apps",
+          "exceptions")  # fmt: skip
+_USES = ("purposes", "forbid", "needs_consent", "uses")
+_DATES = ("by", "from", "until")
+
+
+def load_mandate(path: str | Path, on: date | None = None) -> Mandate:
+    """Read and check one mandate; groups such as EU are expanded for the day `on` (today, UTC).
+
+    Raises DeclarationError.
+    """
+    document = read_document(path)
+    _check_kinds(document)
+    validate(document, *SCHEMA)
+    data, day = document.data, on or datetime.now(UTC).date()
+    effective = _date(document, ("effective",), data["effective"])
+    deadline = _date(document, ("deadline",), data["deadline"]) if "deadline" in data else None
+    if deadline and deadline < effective:
+        raise document.error(("deadline",), f"got {deadline}, before effective {effective}")
+    return Mandate(
+        id=data["mandate"],
+        title=data["title"],
+        file=str(path),
+        status=data["status"],
+        effective=effective,
+        protects=_protects(document, day),
+        clauses=_clauses(document, day),
+        issuer=data.get("issuer", ""),
+        citation=data.get("citation", ""),
+        deadline=deadline,
+        digest=document.digest,
+    )
+
+
+def load_mandates(
+    estate: Estate, extra: Sequence[str | Path] = (), on: date | None = None
+) -> tuple[Mandate, ...]:
+    """The mandates an estate is under, and `extra` ones (files, or ids of the library).
+
+    They are those that the estate lists under `mandates:`, else `mandates/*.yaml` beside it,
+    sorted by file name. Naming one again as an extra changes nothing; another mandate of the
+    same id is an error. Raises DeclarationError.
+    """
+    directory = Path(estate.file).parent
+    if estate.mandate_files:
+        files = [_find(name, directory, estate.file) for name in estate.mandate_files]
+    else:
+        folder = directory / "mandates"
+        files = sorted(p for p in folder.glob("*") if p.suffix in (".yaml", ".yml"))
+    mandates: dict[str, Mandate] = {}
+    for path in files:
+        _add(mandates, load_mandate(path, on))
+    for each in extra:
+        if str(each) not in mandates:
+            _add(mandates, load_mandate(_find(str(each), Path(), ""), on))
+    for mandate in mandates.values():
+        _check_subjects(mandate, estate)
+    return tuple(mandates.values())
+
+
+def library() -> dict[str, Path]:
+    """The mandates that ship with the package: id → file."""
+    folder = Path(str(resources.files("domicile.law").joinpath("library")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def _find(name: str, directory: Path, file: str) -> Path:
+    """A file relative to `directory`, or a mandate of the library."""
+    path = directory / Path(name).expanduser()
+    if path.is_file():
+        return path
+    shipped = library()
+    if name in shipped:
+        return shipped[name]
+    if path.suffix in (".yaml", ".yml") or "/" in name:
+        raise DeclarationError(
+            f"there is no such file: {name}", file=file, key="mandates" if file else ""
+        )
+    raise DeclarationError(
+        f"got {shown(name)}, expected a file or an id of the library",
+        file=file,
+        key="mandates" if file else "",
+        hint=suggestion(name, shipped, names="The library"),
+    )
+
+
+def _add(mandates: dict[str, Mandate], mandate: Mandate) -> None:
+    other = mandates.get(mandate.id)
+    if other is None:
+        mandates[mandate.id] = mandate
+    elif Path(other.file).resolve() != Path(mandate.file).resolve():
+        raise DeclarationError(
+            f"the id {mandate.id} is taken by {other.file}",
+            file=mandate.file,
+            key="mandate",
+            hint="Give one of them another id, or remove it.",
+        )
+
+
+def _check_subjects(mandate: Mandate, estate: Estate) -> None:
+    declared = sorted(subject.name for subject in estate.subjects)
+    for name in mandate.protects.subjects:
+        if name not in declared:
+            document = read_document(mandate.file)
+            known(document, ("protects", "subjects"), "subject", name, declared)
+
+
+def _check_kinds(document: Document) -> None:
+    """Exactly one kind a clause; said here because a schema's oneOf cannot say it well."""
+    clauses = document.data.get("clauses")
+    for index, clause in enumerate(clauses if isinstance(clauses, list) else ()):
+        if not isinstance(clause, dict):
+            continue
+        present = [name for name in KINDS if name in clause]
+        if len(present) > 1:
+            raise document.error(
+                ("clauses", index),
+                f"got the kinds {' and '.join(present)}, expected one",
+                hint="Write a clause for each duty.",
+            )
+        if not present:
+            about = ("id", "otherwise", *_BESIDE, *_ABOUT)
+            odd = next((key for key in clause if key not in about), "")
+            raise document.error(
+                ("clauses", index, odd) if odd else ("clauses", index),
+                "unknown key, and no kind of clause" if odd else "no kind of clause",
+                hint=suggestion(odd, KINDS, names="Kinds"),
+            )
+
+
+def _protects(document: Document, day: date) -> Protects:
+    body, key = document.data["protects"], ("protects",)
+    age = body.get("age", {})
+    under, start = age.get("under"), age.get("from")
+    if under is not None and start is not None and start >= under:
+        raise document.error(
+            (*key, "age"), f"got from {start} and under {under}: nobody is of that age"
+        )
+    given = _list(body.get("categories", "user"))
+    return Protects(
+        residence=_expand(document, (*key, "residence"), body.get("residence", ()), day),
+        unknown_residence=body.get("unknown_residence", "report"),
+        categories=categories(document, (*key, "categories"), given),
+        age_under=under,
+        age_from=start,
+        subjects=tuple(_list(body.get("subjects", ()))),
+    )
+
+
+def _clauses(document: Document, day: date) -> tuple[Clause, ...]:
+    result: list[Clause] = []
+    for index, data in enumerate(document.data["clauses"]):
+        key: Key = ("clauses", index)
+        if any(clause.id == data["id"] for clause in result):
+            raise document.error((*key, "id"), f"the id {data['id']} is there twice")
+        result.append(_clause(document, key, data, day))
+    return tuple(result)
+
+
+def _clause(document: Document, key: Key, data: Mapping[str, Any], day: date) -> Clause:
+    name = next(kind for kind in KINDS if kind in data)
+    kind = kinds.kind(name)
+    for beside in _BESIDE:
+        if beside in data and beside not in kind.beside:
+            owner = next(other for other in KINDS if beside in kinds.kind(other).beside)
+            raise document.error((*key, beside), f"is for {owner} clauses, and this is {name}")
+    otherwise = data.get("otherwise", kind.otherwise[0])
+    if otherwise not in kind.otherwise:
+        raise document.error(
+            (*key, "otherwise"),
+            f"got {otherwise}, expected one of {', '.join(kind.otherwise)} for a {name} clause",
+        )
+    purge = data.get("purge", False)
+    if purge and otherwise == "report":
+        raise document.error(
+            (*key, "purge"),
+            "got true with otherwise: report, which removes nothing",
+            hint="Add otherwise: move or otherwise: erase, or leave purge out.",
+        )
+    body = _body(document, (*key, name), data[name], day)
+    if name == "access" and data.get("form") != "aggregate":
+        for only in ("min_group", "epsilon_per_day"):
+            if only in data:
+                raise document.error((*key, only), "is for form: aggregate only")
+    extra = {each: data[each] for each in (*kind.beside, *_ABOUT) if each in data}
+    line = document.line((*key, "id"))
+    if name != "store":
+        return Clause(data["id"], name, {**body, **extra, "otherwise": otherwise}, line)
+    return Clause(
+        id=data["id"],
+        kind=name,
+        body={**body, **extra, "otherwise": otherwise},
+        line=line,
+        countries=frozenset(body.get("country", ())),
+        operators=frozenset(body.get("operator", ())),
+        otherwise=otherwise,
+        purge=purge,
+    )
+
+
+def _body(document: Document, key: Key, body: Mapping[str, Any], day: date) -> dict[str, Any]:
+    """A kind's body with countries as sorted codes, one-or-many as lists, and all checked."""
+    result = dict(body)
+    service = key[-1] == "offer"
+    for name, value in body.items():
+        at = (*key, name)
+        if name in _COUNTRIES:
+            result[name] = sorted(_expand(document, at, value, day))
+        elif name == "categories":
+            result[name] = list(categories(document, at, _list(value)))
+        elif name in _USES and not service:  # an offer forbids acts, the others data uses
+            result[name] = list(uses(document, at, _list(value)))
+        elif name in _LISTS:
+            result[name] = _list(value)
+        elif name in _DATES:
+            _date(document, at, value)
+    return result
+
+
+def _expand(document: Document, key: Key, given: Any, day: date) -> frozenset[str]:
+    codes: frozenset[str] = frozenset()
+    for index, name in enumerate(_list(given)):
+        try:
+            codes |= expand([name], day)
+        except UnknownCountryError as problem:
+            raise document.error((*key, index), str(problem), hint=problem.hint) from None
+    return codes
+
+
+def _list(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _date(document: Document, key: Key, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise document.error(
+            key, f"got {shown(text)}, expected a date such as 2025-09-25"
+        ) from None
