@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 Kind = Literal[
@@ -102,3 +105,13 @@ class Schema:
 
     tables: dict[str, Table] = field(default_factory=dict)
     digest: str = ""  # sha256:… over everything above that a plan depends on, sizes excluded
+
+
+def digest_of(tables: Mapping[str, Table]) -> str:
+    """`sha256:` and the hex digest over all that a plan depends on; sizes are left out.
+
+    Canonical: tables in the order of their names, JSON with sorted keys.
+    """
+    plain = [asdict(replace(tables[n], estimate=0, bytes=0)) for n in sorted(tables)]
+    text = json.dumps(plain, sort_keys=True, ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
