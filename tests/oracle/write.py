@@ -1,0 +1,222 @@
+"""A world as a user has it: two SQLite files, estate.yaml and a mandate; and read back again.
+
+SQLite is reached through the standard library here, not through the engine's driver.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from domicile.estate.model import TableRole
+from domicile.stores.schema import Schema
+from tests.oracle.model import Row, Rows, Value, World
+
+SOURCE_FILE, HOME_FILE = "abroad.db", "texas.db"
+AUDIT = "audit log"  # what triggers write to, were they to fire
+FILE_SUFFIXES = ["", "-wal", "-journal"]
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return ", ".join(quoted(n) for n in names)
+
+
+def ddl(schema: Schema) -> str:
+    """The statements that make an empty SQLite database of this schema."""
+    statements = []
+    for table in schema.tables.values():
+        parts = [
+            f"{quoted(c.name)} {c.type}{'' if c.nullable else ' NOT NULL'}" for c in table.columns
+        ]
+        parts += [
+            f"{'PRIMARY KEY' if key.primary else 'UNIQUE'} ({_list(key.columns)})"
+            for key in table.keys
+        ]
+        parts += [
+            f"FOREIGN KEY ({_list(foreign.columns)}) REFERENCES {quoted(foreign.parent)}"
+            f" ({_list(foreign.parent_columns)}) ON DELETE {foreign.on_delete.upper()}"
+            for foreign in table.foreign_keys
+        ]
+        statements.append(f"CREATE TABLE {quoted(table.name)} (\n  " + ",\n  ".join(parts) + "\n)")
+    return ";\n".join(statements) + ";\n"
+
+
+def trigger_ddl(schema: Schema) -> str:
+    """A trigger on every change of every table, and the table that they write to."""
+    statements = [f"CREATE TABLE {quoted(AUDIT)} (id INTEGER PRIMARY KEY, what TEXT);"]
+    statements += [
+        f"CREATE TRIGGER tr{number}{event} AFTER {event} ON {quoted(name)} BEGIN"
+        f" INSERT INTO {quoted(AUDIT)} (what) VALUES ('{event}'); END;"
+        for number, name in enumerate(schema.tables)
+        for event in ("INSERT", "UPDATE", "DELETE")
+    ]
+    return "\n".join(statements)
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that is committed and really closed."""
+    connection = sqlite3.connect(file)
+    try:
+        yield connection
+        connection.commit()
+    finally:
+        connection.close()
+
+
+def write_store(file: Path, world: World, rows: Rows, *, triggers: bool) -> None:
+    """A SQLite file with the schema and these rows; its triggers have not fired."""
+    with opened(file) as connection:
+        connection.executescript(ddl(world.schema))
+        for name, table in world.schema.tables.items():
+            places = ", ".join("?" for _ in table.names)
+            for row in rows.get(name, []):
+                connection.execute(
+                    f"INSERT INTO {quoted(name)} ({_list(table.names)}) VALUES ({places})",
+                    [row[c] for c in table.names],
+                )
+        broken = connection.execute("PRAGMA foreign_key_check").fetchall()
+        assert not broken, "the generator made rows whose keys are not whole"
+        if triggers:
+            connection.executescript(trigger_ddl(world.schema))
+
+
+def read_store(file: Path, world: World) -> Rows:
+    """All rows of the application's tables."""
+    with opened(file) as connection:
+        connection.row_factory = sqlite3.Row
+        return {
+            name: [
+                dict(row)
+                for row in connection.execute(
+                    f"SELECT {_list(table.names)} FROM {quoted(name)}"
+                ).fetchall()
+            ]
+            for name, table in world.schema.tables.items()
+        }
+
+
+def read_schema(file: Path) -> list[tuple[Any, ...]]:
+    """Everything that the file's catalogue says, apart from where it lies in the file."""
+    with opened(file) as connection:
+        found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
+        return sorted(found.fetchall(), key=str)
+
+
+def broken_keys(file: Path) -> list[tuple[Any, ...]]:
+    """The keys that lead nowhere, as SQLite itself finds them."""
+    with opened(file) as connection:
+        return connection.execute("PRAGMA foreign_key_check").fetchall()
+
+
+def audited(file: Path) -> int:
+    """How often a trigger fired."""
+    with opened(file) as connection:
+        names = [n for (n,) in connection.execute("SELECT name FROM sqlite_master")]
+        if AUDIT not in names:
+            return 0
+        return int(connection.execute(f"SELECT count(*) FROM {quoted(AUDIT)}").fetchone()[0])
+
+
+def bytes_of(file: Path) -> bytes:
+    """Everything in the files of a store."""
+    parts = [file.with_name(file.name + suffix) for suffix in FILE_SUFFIXES]
+    return b"".join(part.read_bytes() for part in parts if part.exists())
+
+
+def markers(rows: list[Row]) -> list[bytes]:
+    """The texts in these rows that stand nowhere else."""
+    texts: list[Value] = [v for row in rows for v in row.values()]
+    return [t.encode() for t in texts if isinstance(t, str) and t.startswith("mark-")]
+
+
+def _role(role: TableRole) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    if role.role:
+        said["role"] = role.role
+    if role.of:
+        said["of"] = [str(c) for c in role.of]
+    if role.joint != "hold":
+        said["joint"] = role.joint
+    if role.author is not None:
+        said["author"] = str(role.author)
+    return said
+
+
+def estate_yaml(world: World) -> str:
+    """The declared estate."""
+    estate = world.estate
+    subjects: dict[str, Any] = {}
+    for subject in estate.subjects:
+        said: dict[str, Any] = {"register": str(subject.register), "key": list(subject.key)}
+        if subject.residence is not None:
+            said["residence"] = str(subject.residence)
+        subjects[subject.name] = said
+    document: dict[str, Any] = {
+        "estate": estate.name,
+        "controller": {"name": "Video Store Ltd", "country": "SG"},
+        "stores": {
+            s.name: {"url": s.url, "country": s.country, "operator": s.operator, "holds": s.holds}
+            for s in estate.stores
+        },
+        "subjects": subjects,
+    }
+    if estate.links:
+        document["links"] = [
+            {"from": str(link.source), "to": link.subject or str(link.target)}
+            for link in estate.links
+        ]
+    if estate.tables:
+        document["tables"] = {str(t): _role(r) for t, r in estate.tables.items()}
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def mandate_yaml(world: World) -> str:
+    """The mandate: the protected rest in the US with Oracle, or nowhere."""
+    operator = "Oracle" if world.home_allowed else "Nobody Inc"
+    return yaml.safe_dump(
+        {
+            "mandate": "home",
+            "title": "Protected people's data rest at home",
+            "issuer": "A test",
+            "citation": "tests/oracle",
+            "status": "in_force",
+            "effective": "2020-01-01",
+            "protects": {
+                "residence": sorted(world.protected),
+                "unknown_residence": world.unknown_residence,
+                "categories": ["user"],
+            },
+            "clauses": [
+                {
+                    "id": "rest",
+                    "store": {"country": ["US"], "operator": [operator]},
+                    "otherwise": "move",
+                    "purge": True,
+                }
+            ],
+        },
+        sort_keys=False,
+    )
+
+
+def write_world(directory: Path, world: World, *, triggers: bool = False) -> Path:
+    """Both stores, the estate and the mandate in a directory; gives the estate's file."""
+    write_store(directory / SOURCE_FILE, world, world.source, triggers=triggers)
+    write_store(directory / HOME_FILE, world, world.home, triggers=triggers)
+    estate = directory / "estate.yaml"
+    estate.write_text(estate_yaml(world), encoding="utf-8")
+    mandates = directory / "mandates"
+    mandates.mkdir()
+    (mandates / "home.yaml").write_text(mandate_yaml(world), encoding="utf-8")
+    return estate
