@@ -16,24 +16,24 @@ class Kind:
     beside: tuple[str, ...] = ()  # keys that stand beside its body in a clause
 
 
-_LATER = "not enforced yet: declared and listed only, and no command acts on it"
+_LATER = "not enforced yet: "
 
 _KINDS = {
     "store": Kind(("report", "move", "erase"), "plan, apply and verify", ("purge",)),
     "access": Kind(
         ("deny", "mask", "aggregate"),
-        f"{_LATER} (the gate will)",
+        _LATER + "the gate will",
         ("form", "min_group", "epsilon_per_day"),
     ),
-    "use": Kind(("report", "deny", "stop"), f"{_LATER} (the gate will)"),
-    "consent": Kind(("deny", "erase"), f"{_LATER} (consent will)"),
-    "retain": Kind(("report", "erase"), f"{_LATER} (plan and apply will)"),
-    "erase": Kind(("report", "erase"), f"{_LATER} (erase will)"),
-    "answer": Kind(("report", "answer"), f"{_LATER} (export and erase will)"),
-    "report": Kind(("report", "notify"), f"{_LATER} (review will)"),
-    "offer": Kind(("report", "withdraw", "restrict"), f"{_LATER} (review will)"),
-    "install": Kind(("notify", "block", "report"), f"{_LATER} (devices will)"),
-    "compensate": Kind(("register",), f"{_LATER} (claims will)"),
+    "use": Kind(("report", "deny", "stop"), _LATER + "the gate will"),
+    "consent": Kind(("deny", "erase"), _LATER + "consent will"),
+    "retain": Kind(("report", "erase"), _LATER + "plan and apply will"),
+    "erase": Kind(("report", "erase"), _LATER + "erase will"),
+    "answer": Kind(("report", "answer"), _LATER + "export and erase will"),
+    "report": Kind(("report", "notify"), _LATER + "review will"),
+    "offer": Kind(("report", "withdraw", "restrict"), _LATER + "review will"),
+    "install": Kind(("notify", "block", "report"), _LATER + "devices will"),
+    "compensate": Kind(("register",), _LATER + "claims will"),
 }
 
 assert tuple(_KINDS) == KINDS  # one table, one closed set
