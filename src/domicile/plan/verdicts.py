@@ -1,7 +1,8 @@
 """What happens to each row: goes, is held and why, or stays. Design.md section 4.
 
-`moves[T]` lists (k1 … kn, label, phi): rows that go, the label naming the action and `phi` the
-number of the last person whose batch concerns the row. `held[T]` lists (k1 … kn, reason).
+`moves[T]` lists (k1 … kn, label, plo, phi): rows that go, the label naming action and clauses,
+`plo` and `phi` the numbers of the first and last person whose batch concerns the row. `held[T]`
+lists (k1 … kn, label, reason).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from domicile.stores.base import Session
 from domicile.survey.graph import Graph, resolve
 from domicile.survey.ownership import Ownership
-from domicile.survey.people import FIRST_TARGET, STAYS, UNKNOWN
+from domicile.survey.people import BLOCK, STAYS, UNKNOWN, action
 from domicile.survey.work import Work
 
 JOINT, NO_AUTHOR, SPLIT, COLLISION, NO_STUB, LEGAL = (
@@ -45,24 +46,29 @@ class Verdicts:
         for table, work in self.ownership.work.items():
             role = self.graph.roles[table]
             keys = ", ".join(f"w.{k}" for k in self.shapes.labels(table))
-            goes = f"w.hi >= {FIRST_TARGET} AND w.lo = w.hi"
+            same = f"{action('w.lo')} = {action('w.hi')}"
+            goes = f"w.hi >= {BLOCK} AND {same}"
             if role == "attachment":
                 goes += " AND w.alone = 1"
-            select = f"SELECT {keys}, w.lo AS label, w.pmax AS phi FROM {work} w WHERE {goes}"
+            select = f"SELECT {keys}, w.lo AS label, w.pmin AS plo, w.pmax AS phi FROM {work} w WHERE {goes}"
             if role == "register":
                 select += " AND w.present = 1"
             parts = [select]
-            mixed = f"w.hi >= {FIRST_TARGET} AND w.lo <> w.hi"
+            mixed = f"w.hi >= {BLOCK} AND NOT {same}"
             if role == "plain" and self.work.count(work + " w", mixed):
                 self.mixed.add(table)
                 parts += self._joint(table, work, keys, mixed)
             elif role == "attachment":
                 self.shared[table] = self.work.create(
                     f"SELECT {keys} FROM {work} w "
-                    f"WHERE w.hi >= {FIRST_TARGET} AND NOT (w.lo = w.hi AND w.alone = 1)"
+                    f"WHERE w.hi >= {BLOCK} AND NOT ({same} AND w.alone = 1)"
                 )
             self.moves[table] = self.work.create(" UNION ALL ".join(parts))
             self._legal(table, erasing)
+
+    def of(self, table: str, block: int) -> str:
+        """The moves of one action, as a relation."""
+        return f"(SELECT * FROM {self.moves[table]} WHERE {action('label')} = {block})"
 
     def hold(self, table: str, rows: str, reason: str) -> int:
         """Take rows (a relation with the key columns) out of the moves; how many were there."""
@@ -71,7 +77,7 @@ class Verdicts:
         moves = self.moves[table]
         listed = ", ".join(f"m.{k}" for k in keys)
         found = (
-            f"SELECT {listed}, {self.session.dialect.literal(reason)} AS reason FROM {moves} m "
+            f"SELECT {listed}, m.label, {self.session.dialect.literal(reason)} AS reason FROM {moves} m "
             f"WHERE EXISTS (SELECT 1 FROM {rows} b WHERE {match})"
         )
         count = self.work.count(f"({found}) f")
@@ -94,22 +100,23 @@ class Verdicts:
         if declared.joint != "author":
             reason = SPLIT if declared.joint == "split" else JOINT
             self._add_held(
-                table, f"SELECT {keys}, {literal(reason)} AS reason FROM {work} w WHERE {mixed}"
+                table,
+                f"SELECT {keys}, w.hi AS label, {literal(reason)} AS reason FROM {work} w "
+                f"WHERE {mixed}",
             )
             return []
         joins, label = self._author(table)
         same = self.shapes.same(table, "t", "w")
         authored = self.work.create(
-            f"SELECT {keys}, {label} AS label, w.pmax AS phi FROM {work} w "
+            f"SELECT {keys}, {label} AS label, w.hi, w.pmax AS phi FROM {work} w "
             f"JOIN {self.session.dialect.table(table)} t ON {same} {joins} WHERE {mixed}"
         )
         listed = ", ".join(self.shapes.labels(table))
         self._add_held(
             table,
-            f"SELECT {listed}, {literal(NO_AUTHOR)} AS reason FROM {authored} "
-            f"WHERE label IS NULL",
+            f"SELECT {listed}, {literal(NO_AUTHOR)} AS reason FROM {authored} WHERE label IS NULL",
         )
-        return [f"SELECT {listed}, label, phi FROM {authored} WHERE label >= {FIRST_TARGET}"]
+        return [f"SELECT {listed}, label, phi, phi FROM {authored} WHERE label >= {BLOCK}"]
 
     def _author(self, table: str) -> tuple[str, str]:
         """Joins along the author path of `t`, and the label of the one person at its end."""
@@ -138,13 +145,11 @@ class Verdicts:
     def _legal(self, table: str, erasing: set[int]) -> None:
         labels = ", ".join(str(n) for n in sorted(erasing))
         name = self.graph.name(table)
-        subject = self.graph.registers.get(table)
-        stopped = any(
-            name in h.tables or (not h.tables and (not h.subjects or
-            (subject is not None and subject.name in h.subjects)))
-            for h in self.graph.estate.legal_holds
-        )  # fmt: skip
+        # A hold that names no table holds whole people: every table of the schema.
+        stopped = any(not h.tables or name in h.tables for h in self.graph.estate.legal_holds)
         if erasing and stopped:
             self.hold(
-                table, f"(SELECT * FROM {self.moves[table]} WHERE label IN ({labels}))", LEGAL
+                table,
+                f"(SELECT * FROM {self.moves[table]} WHERE {action('label')} IN ({labels}))",
+                LEGAL,
             )

@@ -135,9 +135,9 @@ def build(estate: Estate, holds: str, schema: Schema) -> Graph:
             for column in subject.key:
                 _column(graph, table, column, f"subjects.{subject.name}.key")
             graph.registers[table.name] = subject
-    for name in estate.tables:
-        if name.holds == holds:
-            _table(graph, name, "tables")
+    for declared in estate.tables:
+        if declared.holds == holds:
+            _table(graph, declared, "tables")
     for name in schema.tables:
         role = graph.declared(name).role
         graph.roles[name] = "register" if name in graph.registers else role or "plain"

@@ -20,8 +20,17 @@ from domicile.stores.base import Row, Session
 from domicile.survey.graph import Graph, resolve
 from domicile.survey.ownership import Shapes
 
-STAYS, UNKNOWN, FIRST_TARGET = 0, 1, 2
-"""Labels: not protected here; perhaps protected; from 2 on, something is to be done."""
+STAYS, UNKNOWN, BLOCK = 0, 1, 1000
+"""Labels: not protected here; perhaps protected; from BLOCK on, something is to be done.
+
+One action (a home, or erasure) has the labels of one block, one for each set of clauses that
+asks for it, so that people who go the same way for different reasons are not at odds.
+"""
+
+
+def action(label: str) -> str:
+    """The block that a label belongs to, in SQL that every engine reads alike."""
+    return f"({label} - {label} % {BLOCK})"
 
 
 @dataclass(frozen=True)
@@ -89,8 +98,11 @@ class People:
                 f"{dialect.temp(name)}"
             )
         else:
+            # The same person may come from several cells; one line each.
             self._create(
-                self._raw, f"SELECT {keys}, residence, born, 0 AS present FROM {dialect.temp(name)}"
+                self._raw,
+                f"SELECT {keys}, max(residence) AS residence, max(born) AS born, 0 AS present "
+                f"FROM {dialect.temp(name)} GROUP BY {keys}",
             )
         self.session.execute(f"DROP TABLE {dialect.temp(name)}")
         return count
@@ -106,7 +118,9 @@ class People:
             if edge.parent_columns != self.subject.key or not self.graph.passes(edge):
                 continue
             value = self.shapes.value(edge, "t", edge.columns[0])
-            mine = "text" if edge.json else self.graph.table(edge.child).column(edge.columns[0]).kind
+            mine = (
+                "text" if edge.json else self.graph.table(edge.child).column(edge.columns[0]).kind
+            )
             text = self.session.dialect.text(value, mine)  # type: ignore[arg-type]
             join = self.shapes.joined(edge, "t", "p", self.raw)
             found.update(
@@ -167,8 +181,8 @@ class People:
         )
         lo = f"CASE {cases} ELSE {STAYS} END" if cases else f"{STAYS}"
         keys = ", ".join(self.keys)
-        number = f"row_number() OVER (PARTITION BY (lo >= {FIRST_TARGET}) ORDER BY {keys}) + {start}"
-        number = f"CASE WHEN lo >= {FIRST_TARGET} THEN {number} ELSE -({number}) END"
+        number = f"row_number() OVER (PARTITION BY (lo >= {BLOCK}) ORDER BY {keys}) + {start}"
+        number = f"CASE WHEN lo >= {BLOCK} THEN {number} ELSE -({number}) END"
         self._create(
             self._final,
             f"SELECT l.*, lo AS hi, CAST({number} AS bigint) AS pmin, "
@@ -205,9 +219,7 @@ class People:
                 f"SELECT count(*) FROM {raw} WHERE written IN ({listed})"
             )[0][0]
 
-    def _path(
-        self, table: str, path: Path | None, prefix: str, key: str
-    ) -> tuple[str, list[str]]:
+    def _path(self, table: str, path: Path | None, prefix: str, key: str) -> tuple[str, list[str]]:
         """A declared path as joins, and the expression of its last column as text."""
         if path is None:
             return "CAST(NULL AS text)", []

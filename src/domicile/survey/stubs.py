@@ -40,9 +40,7 @@ class Stubs:
     def binds(self, table: str) -> set[str]:
         """Parents that a stub of `table` still refers to."""
         kept = self.kept(table)
-        return {
-            e.parent for e in self.graph.edges[table] if e.binding and set(e.columns) <= kept
-        }
+        return {e.parent for e in self.graph.edges[table] if e.binding and set(e.columns) <= kept}
 
     def values(self, table: str) -> dict[str, str] | None:
         """An expression for each column that is written; None when some column has no value that
@@ -65,6 +63,22 @@ class Stubs:
             values[column.name] = f"CAST({value} AS {column.type})" if column.type else value
         return values
 
+    def standing(self, table: str, keys: str) -> str:
+        """Of `keys` (k1 … kn), those whose row is indeed a stub: every value is a stub's."""
+        values = self.values(table) or {}
+        distinct = "IS NOT" if self.dialect.name == "sqlite" else "IS DISTINCT FROM"
+        shape = self.graph.table(table)
+        differs = " OR ".join(
+            f"{self.dialect.text(f't.{self.dialect.quote(c)}', shape.column(c).kind)} {distinct} "
+            f"{self.dialect.text(v, shape.column(c).kind)}"
+            for c, v in values.items()
+        )
+        listed = ", ".join(f"x.{k}" for k in self.shapes.labels(table))
+        return (
+            f"SELECT {listed} FROM {keys} x JOIN {self.dialect.table(table)} t "
+            f"ON {self.shapes.same(table, 't', 'x')} WHERE NOT ({differs})"
+        )
+
     def _value(self, table: str, column: Column, unique: bool) -> str | None:
         dialect = self.dialect
         shape = self.graph.table(table)
@@ -76,7 +90,11 @@ class Stubs:
             # Derived from the key even where no plain key asks for it: a unique index may stand
             # on an expression or on some of the rows, which reflection does not look into.
             long = min(column.length or 37, 37)
-            return f"substr('stub-' || {derived}, 1, {long})" if long > 8 else f"substr({derived}, 1, {long})"
+            return (
+                f"substr('stub-' || {derived}, 1, {long})"
+                if long > 8
+                else f"substr({derived}, 1, {long})"
+            )
         if column.kind == "uuid":
             return derived
         if column.kind == "bool":

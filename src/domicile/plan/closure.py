@@ -1,0 +1,341 @@
+"""What must come along and what must stay in place so that every key holds at both ends.
+
+For one action (rows going from a source to a home, or being erased):
+
+- `copies[T]`: rows that going rows refer to and that are nobody's, or are shared: copied home.
+- `stubs[T]`:  rows that going rows refer to and that stay abroad as somebody else's: home gets a stub.
+- `left[T]`:   going rows that staying rows refer to: a stub is left at the source.
+- `present[T]`: going rows that the home has already, with equal values.
+"""
+
+from __future__ import annotations
+
+from domicile.errors import StoreRefused
+from domicile.plan.home import Home
+from domicile.survey.stubs import Stubs
+from domicile.plan.verdicts import COLLISION, NO_STUB, Verdicts
+from domicile.survey.graph import Edge
+from domicile.survey.people import action
+from domicile.survey.work import Work
+
+
+class Closure:
+    """Works out one action; `settle` repeats until nothing more is held."""
+
+    def __init__(self, verdicts: Verdicts, block: int, home: Home | None) -> None:
+        """`block`: the labels of this action. `home`: None when rows are erased."""
+        self.verdicts = verdicts
+        self.session = verdicts.session
+        self.graph = verdicts.graph
+        self.shapes = verdicts.shapes
+        self.home = home
+        self.work = Work(self.session, f"c{block}_")
+        self.forms = Stubs(self.graph, self.session.dialect)
+        self.block = block
+        self.going: dict[str, str] = {}
+        self.copies: dict[str, str] = {}
+        self.stubs: dict[str, str] = {}
+        self.left: dict[str, str] = {}
+        self.present: dict[str, str] = {}
+        self.completes: dict[str, str] = {}
+
+    def settle(self) -> None:
+        """Compute all sets; hold what cannot go; repeat until nothing more is held."""
+        checked: set[str] = set()
+        while True:
+            self._going()
+            self.left = self._left()
+            if self._forbidden(self.left, spread=False):
+                continue
+            if self.home is None:
+                return
+            if self._collisions(checked):
+                continue
+            self.copies, self.stubs = self._needed(self.home)
+            if self._conflicts(self.home) or self._forbidden(self.stubs, spread=True):
+                continue
+            return
+
+    # What goes.
+
+    def _going(self) -> None:
+        self.going = {}
+        for table, moves in self.verdicts.moves.items():
+            select = f"SELECT m.* FROM {moves} m WHERE {action('m.label')} = {self.block}"
+            if self.work.count(f"({select}) g"):
+                self.going[table] = self.work.create(select)
+
+    def _collisions(self, checked: set[str]) -> bool:
+        """Hold what the home has under the same key with other values, and what refers to it."""
+        assert self.home is not None
+        bad: dict[str, str] = {}
+        self.present = {}
+        self.completes = {}
+        for table, going in self.going.items():
+            state = self.home.compare(table, going)
+            if state is None:
+                continue
+            keys = ", ".join(self.shapes.labels(table))
+            for kept, into in (("same", self.present), ("stub", self.completes)):
+                select = f"SELECT {keys} FROM {state} WHERE state = '{kept}'"
+                if self.work.count(f"({select}) s"):
+                    into[table] = self.work.create(select)
+            if self.work.count(state, "state = 'differs'"):
+                bad[table] = self.work.create(f"SELECT {keys} FROM {state} WHERE state = 'differs'")
+        return self._hold_with_dependents(bad, COLLISION)
+
+    def _hold_with_dependents(self, bad: dict[str, str], reason: str) -> bool:
+        """Hold the going rows among `bad`, and every going row that refers to one of them."""
+        held = 0
+        waiting = dict(bad)
+        while waiting:
+            parent, rows = waiting.popitem()
+            if parent in self.going:
+                held += self.verdicts.hold(parent, rows, reason)
+            for edge in self.graph.into(parent):
+                found: list[str] = []
+                for relation in (self.going, self.copies, self.stubs):
+                    if edge.child in relation:
+                        found.append(self._referring(edge, relation[edge.child], rows))
+                if not found:
+                    continue
+                children = self.work.create(" UNION ".join(found))
+                known = bad.get(edge.child)
+                if known:
+                    children = self.work.create(self._minus(edge.child, children, [known]))
+                if not self.work.count(children):
+                    continue
+                keys = ", ".join(self.shapes.labels(edge.child))
+                both = " UNION ".join(f"SELECT {keys} FROM {r}" for r in (children, known) if r)
+                bad[edge.child] = self.work.create(both)
+                waiting[edge.child] = bad[edge.child]
+        return held > 0
+
+    # What must come along.
+
+    def _needed(self, home: Home) -> tuple[dict[str, str], dict[str, str]]:
+        copies: dict[str, str] = {}
+        stubs: dict[str, str] = {}
+        fresh = {t: (r, False) for t, r in self.going.items()}
+        while fresh:
+            found: dict[str, list[str]] = {}
+            for child, (rows, is_stub) in fresh.items():
+                kept = self.forms.kept(child) if is_stub else set(self.graph.table(child).names)
+                for edge in self.graph.edges[child]:
+                    if edge.binding and set(edge.columns) <= kept and not self._follows(edge):
+                        found.setdefault(edge.parent, []).append(self._referred(edge, rows))
+            fresh = {}
+            for parent, selects in found.items():
+                known = [r[parent] for r in (self.going, copies, stubs) if parent in r]
+                needed = self.work.create(
+                    self._minus(parent, f"({' UNION '.join(selects)})", known)
+                )
+                if not self.work.count(needed):
+                    continue
+                for into, is_stub, select in (
+                    (copies, False, self._nobodys(parent, needed)),
+                    (stubs, True, self._somebodys(parent, needed)),
+                ):
+                    if select and self.work.count(f"({select}) s"):
+                        rows = self.work.create(select)
+                        keys = ", ".join(self.shapes.labels(parent))
+                        if parent in into:
+                            self.session.execute(
+                                f"INSERT INTO {into[parent]} SELECT {keys} FROM {rows}"
+                            )
+                        else:
+                            into[parent] = self.work.create(f"SELECT {keys} FROM {rows}")
+                        # One table may gain both; what waits is looked at in the next round.
+                        before = fresh.get(parent)
+                        if before:
+                            rows = self.work.create(
+                                f"SELECT {keys} FROM {rows} UNION SELECT {keys} FROM {before[0]}"
+                            )
+                            is_stub = False
+                        fresh[parent] = (rows, is_stub)
+        return copies, stubs
+
+    def _follows(self, edge: Edge) -> bool:
+        """A child whose only person comes along this edge goes exactly when its parent goes."""
+        if edge.child not in self.going or edge.child in self.verdicts.mixed:
+            return False
+        if self.graph.roles[edge.child] != "plain" or self.verdicts.held:
+            return False
+        passing = [e for e in self.graph.edges[edge.child] if self.graph.passes(e)]
+        passing = [e for e in passing if e.subject or e.parent in self.graph.owned]
+        plain = self.graph.roles.get(edge.parent) in ("plain", "register")
+        return passing == [edge] and plain and edge.parent not in self.verdicts.mixed
+
+    def _somebodys(self, table: str, rows: str) -> str:
+        work = self.verdicts.ownership.work.get(table)
+        if work is None:
+            return ""
+        match = " AND ".join(f"w.{k} = r.{k}" for k in self.shapes.labels(table))
+        own = " AND w.alone = 1 AND w.pmin = w.pmax" if self._attachment(table) else ""
+        return f"SELECT r.* FROM {rows} r WHERE EXISTS (SELECT 1 FROM {work} w WHERE {match}{own})"
+
+    def _nobodys(self, table: str, rows: str) -> str:
+        somebodys = self._somebodys(table, rows)
+        if not somebodys:
+            return f"SELECT r.* FROM {rows} r"
+        return self._minus(table, rows, [f"({somebodys})"])
+
+    def _attachment(self, table: str) -> bool:
+        return self.graph.roles[table] == "attachment"
+
+    def _conflicts(self, home: Home) -> bool:
+        """Needed rows that the home has: equal ones need nothing, others hold what needs them."""
+        bad: dict[str, str] = {}
+        for table, rows in list(self.copies.items()):
+            state = home.compare(table, rows)
+            if state is None:
+                continue
+            keys = ", ".join(self.shapes.labels(table))
+            if self.work.count(state, "state = 'differs'"):
+                bad[table] = self.work.create(f"SELECT {keys} FROM {state} WHERE state = 'differs'")
+            has = self.work.create(f"SELECT {keys} FROM {state} WHERE state <> 'stub'")
+            self._reduce(self.copies, table, has)
+        for table, rows in list(self.stubs.items()):
+            state = home.compare(table, rows)
+            if state is not None:
+                self._reduce(self.stubs, table, state)
+        return bool(bad) and self._hold_with_dependents(bad, COLLISION)
+
+    def _reduce(self, sets: dict[str, str], table: str, has: str) -> None:
+        rest = self.work.create(self._minus(table, sets[table], [has]))
+        if self.work.count(rest):
+            sets[table] = rest
+        else:
+            del sets[table]
+
+    # What must stay in place.
+
+    def _left(self) -> dict[str, str]:
+        left: dict[str, str] = {}
+        for parent, going in self.going.items():
+            selects = [
+                self._pointed(edge, going)
+                for edge in self.graph.into(parent)
+                if edge.binding and not self._goes_along(edge)
+            ]
+            if selects:
+                rows = self.work.create(" UNION ".join(selects))
+                if self.work.count(rows):
+                    left[parent] = rows
+        waiting = dict(left)
+        while waiting:
+            child, rows = waiting.popitem()
+            kept = self.forms.kept(child)
+            for edge in self.graph.edges[child]:
+                parent = edge.parent
+                if not edge.binding or not set(edge.columns) <= kept or parent not in self.going:
+                    continue
+                keys = ", ".join(f"g.{k}" for k in self.shapes.labels(parent))
+                match = " AND ".join(f"g.{k} = x.{k}" for k in self.shapes.labels(parent))
+                select = (
+                    f"SELECT {keys} FROM {self.going[parent]} g "
+                    f"WHERE EXISTS (SELECT 1 FROM ({self._referred(edge, rows)}) x WHERE {match})"
+                )
+                known = [left[parent]] if parent in left else []
+                more = self.work.create(self._minus(parent, f"({select})", known))
+                if self.work.count(more):
+                    keys = ", ".join(self.shapes.labels(parent))
+                    left[parent] = self.work.create(
+                        " UNION ".join(f"SELECT {keys} FROM {r}" for r in [more, *known])
+                    )
+                    waiting[parent] = more
+        return left
+
+    def _goes_along(self, edge: Edge) -> bool:
+        return self._follows(edge) and self.graph.roles[edge.child] == "plain"
+
+    def _pointed(self, edge: Edge, going: str) -> str:
+        """Going rows of the parent that some staying child refers to."""
+        stays = ""
+        if edge.child in self.going:
+            stays = (
+                f"AND NOT EXISTS (SELECT 1 FROM {self.going[edge.child]} m "
+                f"WHERE {self.shapes.same(edge.child, 't', 'm')})"
+            )
+        keys = ", ".join(f"g.{k}" for k in self.shapes.labels(edge.parent))
+        return (
+            f"SELECT {keys} FROM {self.session.dialect.table(edge.child)} t "
+            f"{self.shapes.joined(edge, 't', 'g', going)} WHERE 1 = 1 {stays}"
+        )
+
+    def _forbidden(self, stubs: dict[str, str], *, spread: bool) -> bool:
+        """Hold what cannot have its stub; `spread`: and every going row that needs it."""
+        bad: dict[str, str] = {}
+        for table, rows in stubs.items():
+            values = self.forms.values(table)
+            keys = ", ".join(self.shapes.labels(table))
+            if values is None:
+                bad[table] = self.work.create(f"SELECT {keys} FROM {rows}")
+                continue
+            refused = self._refused(table, rows, values)
+            if refused:
+                bad[table] = refused
+        if not bad:
+            return False
+        if spread:
+            return self._hold_with_dependents(bad, NO_STUB)
+        return sum(self.verdicts.hold(t, r, NO_STUB) for t, r in bad.items()) > 0
+
+    def _refused(self, table: str, rows: str, values: dict[str, str]) -> str | None:
+        """Rows whose stub a check constraint would refuse, asked of the store itself."""
+        checks = self.graph.table(table).checks
+        dialect = self.session.dialect
+        columns = ", ".join(f"{v} AS {dialect.quote(c)}" for c, v in values.items())
+        labels = self.shapes.labels(table)
+        named = ", ".join(f"r.{k} AS dom_{k}" for k in labels)
+        made = (
+            f"SELECT {named}, {columns} FROM {rows} r JOIN {dialect.table(table)} t "
+            f"ON {self.shapes.same(table, 't', 'r')}"
+        )
+        condition = " OR ".join(f"({c.expression}) IS FALSE" for c in checks) or "1 = 0"
+        back = ", ".join(f"dom_{k} AS {k}" for k in labels)
+        self.session.execute("SAVEPOINT stub_check")
+        try:
+            refused = self.work.create(
+                f"SELECT {back} FROM ({made}) {dialect.quote(table)} WHERE {condition}"
+            )
+        except StoreRefused:
+            # A domain's own check, or a value its type does not take: no stub for any of them.
+            self.session.execute("ROLLBACK TO SAVEPOINT stub_check")
+            return self.work.create(f"SELECT {', '.join(labels)} FROM {rows}")
+        self.session.execute("RELEASE SAVEPOINT stub_check")
+        return refused if self.work.count(refused) else None
+
+    # Small SELECTs.
+
+    def _referring(self, edge: Edge, children: str, parents: str) -> str:
+        """Of `children` (key columns), those that refer to one of `parents`."""
+        dialect = self.session.dialect
+        keys = ", ".join(f"c.{k}" for k in self.shapes.labels(edge.child))
+        return (
+            f"SELECT {keys} FROM {children} c JOIN {dialect.table(edge.child)} t "
+            f"ON {self.shapes.same(edge.child, 't', 'c')} "
+            f"{self.shapes.joined(edge, 't', 'p', parents)}"
+        )
+
+    def _referred(self, edge: Edge, children: str) -> str:
+        """The parent rows that `children` refer to along one edge."""
+        dialect = self.session.dialect
+        return (
+            f"SELECT {self.shapes.named(edge.parent, 'p')} FROM {children} c "
+            f"JOIN {dialect.table(edge.child)} t ON {self.shapes.same(edge.child, 't', 'c')} "
+            f"JOIN {dialect.table(edge.parent)} p ON {self.shapes.refers(edge, 't', 'p')}"
+        )
+
+    def _minus(self, table: str, rows: str, known: list[str]) -> str:
+        keys = self.shapes.labels(table)
+        listed = ", ".join(f"r.{k}" for k in keys)
+        conditions = [
+            f"NOT EXISTS (SELECT 1 FROM {other} n WHERE "
+            + " AND ".join(f"n.{k} = r.{k}" for k in keys)
+            + ")"
+            for other in known
+        ]
+        return (
+            f"SELECT DISTINCT {listed} FROM {rows} r WHERE {' AND '.join(['1 = 1', *conditions])}"
+        )

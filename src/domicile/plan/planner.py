@@ -1,0 +1,105 @@
+"""Map × mandates → what goes, what is held, what is unknown. Design.md sections 2 and 4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from domicile.law.model import Mandate
+from domicile.plan.actions import Action, Labels, rules
+from domicile.plan.closure import Closure
+from domicile.plan.home import Home
+from domicile.plan.verdicts import Verdicts
+from domicile.survey.ownership import Ownership
+from domicile.survey.survey import Cell, Survey
+
+NO_HOME, REPORT = "no home", "report"
+
+
+@dataclass
+class Outcome:
+    """What planning found out about one store; its sets live in the cell's session."""
+
+    cell: Cell
+    labels: Labels
+    ownership: Ownership
+    verdicts: Verdicts
+    closures: dict[Action, Closure] = field(default_factory=dict)
+    people: dict[tuple[str, int], int] = field(default_factory=dict)  # subject, label → people
+    doubtful: dict[tuple[str, int], int] = field(default_factory=dict)  # subject, ubits → people
+    reported: dict[str, str] = field(default_factory=dict)  # table → rows of `report` actions
+
+
+class Planner:
+    """Runs over an open survey."""
+
+    def __init__(
+        self, survey: Survey, mandates: Sequence[Mandate], as_of: date,
+        proposed: frozenset[str] = frozenset(), progress: Callable[[str], None] = lambda _: None,
+    ) -> None:  # fmt: skip
+        self.survey = survey
+        self.mandates = mandates
+        self.as_of = as_of
+        self.proposed = proposed
+        self.progress = progress
+
+    def labels(self, cell: Cell) -> Labels:
+        """The labels that people of a cell can have."""
+        cells = [c.declared for c in self.survey.of(cell.declared.holds)]
+        return Labels(cell.declared, cells, self.mandates, self.as_of, self.proposed)
+
+    def concerned(self) -> list[Cell]:
+        """The stores in which some clause could forbid data to rest."""
+        return [
+            c for c in self.survey.cells.values() if c.schema.tables and self.labels(c).forbids()
+        ]
+
+    def run(self) -> list[Outcome]:
+        """Plan every store; the survey's sessions hold the sets until it is closed."""
+        self.progress("reading the registers")
+        self.survey.people()
+        return [self._plan(cell) for cell in self.concerned()]
+
+    def _plan(self, cell: Cell) -> Outcome:
+        self.progress(f"{cell.name}: whose row is it")
+        labels = self.labels(cell)
+        tables: dict[str, str] = {}
+        people: dict[tuple[str, int], int] = {}
+        doubtful: dict[tuple[str, int], int] = {}
+        start = 0
+        for name, register in cell.people.items():
+            seen = register.judge(rules(self.mandates, cell.session, name, self.as_of))
+            for (pbits, ubits), count in seen.items():
+                label = labels.label(pbits, ubits)
+                people[name, label] = people.get((name, label), 0) + count
+                if ubits:
+                    doubtful[name, ubits] = doubtful.get((name, ubits), 0) + count
+            tables[name] = register.number(labels.label, seen, start)
+            start += sum(seen.values())
+        ownership = Ownership(cell.session, cell.graph, tables, stubs=cell.stubs)
+        ownership.run()
+        verdicts = Verdicts(cell.session, cell.graph, ownership)
+        erasing = {b for a, b in labels.actions.items() if a.kind == "erase"}
+        verdicts.run(erasing)
+        outcome = Outcome(cell, labels, ownership, verdicts, people=people, doubtful=doubtful)
+        self.progress(f"{cell.name}: what must come along")
+        for action, block in labels.actions.items():
+            home = self._home(cell, action)
+            if action.kind == "no_home" or (action.kind == "move" and home is None):
+                for table in list(verdicts.moves):
+                    verdicts.hold(table, verdicts.of(table, block), NO_HOME)
+            elif action.kind == "report":
+                for table in list(verdicts.moves):
+                    verdicts.hold(table, verdicts.of(table, block), REPORT)
+            else:
+                closure = Closure(verdicts, block, home)
+                closure.settle()
+                outcome.closures[action] = closure
+        return outcome
+
+    def _home(self, cell: Cell, action: Action) -> Home | None:
+        if action.kind != "move":
+            return None
+        home = self.survey.cells[action.home]
+        return Home(home.name, cell.session, home.session, cell.graph, home.stubs)

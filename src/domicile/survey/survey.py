@@ -1,0 +1,175 @@
+"""The survey of an estate: every store opened once, in one consistent view, with its people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from domicile.errors import DeclarationError
+from domicile.estate import model
+from domicile.stores.base import Session, Store
+from domicile.stores.registry import open_store
+from domicile.stores.schema import Schema
+from domicile.survey.graph import Graph, build
+from domicile.survey.people import People
+from domicile.survey.state import State
+from domicile.survey.stubs import Stubs
+from domicile.survey.work import Work
+
+
+@dataclass
+class Cell:
+    """One store of the estate, opened."""
+
+    declared: model.Store
+    store: Store
+    schema: Schema
+    graph: Graph
+    session: Session
+    people: dict[str, People] = field(default_factory=dict)
+    stubs: dict[str, str] = field(default_factory=dict)  # table → its stubs' keys
+    dangling: dict[str, int] = field(default_factory=dict)  # subject → keys no register has
+
+    @property
+    def name(self) -> str:
+        """The store's name in the estate."""
+        return self.declared.name
+
+
+class Survey:
+    """Opens what an estate declares. A context manager; nothing in the stores is changed."""
+
+    def __init__(self, estate: model.Estate, state: State | None) -> None:
+        self.estate = estate
+        self.state = state
+        self.cells: dict[str, Cell] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Survey:
+        try:
+            for declared in self.estate.stores:
+                self._open(declared)
+            self._same_schemas()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self._stack.close()
+
+    def of(self, holds: str) -> list[Cell]:
+        """The cells of one schema, as declared."""
+        return [c for c in self.cells.values() if c.declared.holds == holds]
+
+    def people(self) -> None:
+        """Survey the registers of every cell, then the people whom rows elsewhere refer to."""
+        for cell in self.cells.values():
+            for table, subject in cell.graph.registers.items():
+                people = People(cell.session, cell.graph, subject)
+                people.survey(cell.stubs.get(table, ""))
+                cell.people[subject.name] = people
+        for cell in self.cells.values():
+            for subject in cell.graph.registers.values():
+                self._away(cell, subject)
+            remote = {e.subject for edges in cell.graph.edges.values() for e in edges if e.subject}
+            for name in sorted(remote):
+                people = People(cell.session, cell.graph, self.estate.subject(name))
+                people.add(
+                    row
+                    for other in self.of(people.subject.register.holds)
+                    for batch in other.session.stream(other.people[name].texts())
+                    for row in batch
+                )
+                cell.people[name] = people
+
+    def _open(self, declared: model.Store) -> None:
+        store = open_store(declared)
+        self._stack.callback(store.close)
+        schema = store.reflect()
+        # An empty home is described by its cells; `create_schema` is the plan's business.
+        session = self._stack.enter_context(store.read())
+        graph = Graph(declared.holds, schema, self.estate)
+        self.cells[declared.name] = Cell(declared, store, schema, graph, session)
+
+    def _same_schemas(self) -> None:
+        for holds in {c.declared.holds for c in self.cells.values()}:
+            cells = self.of(holds)
+            filled = [c for c in cells if c.schema.tables]
+            if not filled:
+                raise DeclarationError(
+                    f"no store that holds {holds} has a table: "
+                    f"{', '.join(c.name for c in cells)}",
+                    file=self.estate.file, key="stores",
+                    hint="is `schema:` right, and is the user let to see the tables?",
+                )  # fmt: skip
+            for cell in cells:
+                if cell.schema.tables:
+                    cell.graph = build(self.estate, holds, cell.schema)
+                    self._load_stubs(cell)
+
+    def _load_stubs(self, cell: Cell) -> None:
+        """Stubs that Domicile left, as temporary tables of their keys in the store's own types."""
+        if self.state is None:
+            return
+        work = Work(cell.session, "s")
+        for table in self.state.stubbed(cell.name):
+            if table not in cell.schema.tables:
+                continue
+            forms = Stubs(cell.graph, cell.session.dialect)
+            shape = cell.schema.tables[table]
+            columns = forms.shapes.identity(table)
+            keys = forms.shapes.labels(table)
+            parts = []
+            for sure in (True, False):
+                name = work.name()
+                rows = self.state.stubs(cell.name, table, sure=sure)
+                if not cell.session.load(name, [(k, "text") for k in keys], rows):
+                    continue
+                typed = ", ".join(
+                    f"CAST(x.{k} AS {shape.column(c).type}) AS {k}"
+                    for k, c in zip(keys, columns, strict=True)
+                )
+                loaded = f"SELECT {typed} FROM {cell.session.dialect.temp(name)} x"
+                parts.append(loaded if sure else forms.standing(table, f"({loaded})"))
+            if parts:
+                cell.stubs[table] = work.create(" UNION ALL ".join(parts))
+
+    def _away(self, cell: Cell, subject: model.Subject) -> None:
+        """People whom rows here refer to, while their register row is in another cell."""
+        people = cell.people[subject.name]
+        missing = people.missing()
+        if not missing:
+            return
+        found: dict[tuple[object, ...], tuple[object, ...]] = {}
+        for other in self.of(cell.declared.holds):
+            if other is not cell and subject.name in other.people:
+                for row in other.people[subject.name].find(missing):
+                    found.setdefault(row[:-2], row)
+        if found:
+            people.add(found.values())
+        if len(missing) > len(found):
+            cell.dangling[subject.name] = len(missing) - len(found)
+
+
+def columns_of(cell: Cell) -> Iterator[tuple[str, str]]:
+    """Every (table, column) of a cell."""
+    for table in cell.schema.tables.values():
+        for column in table.columns:
+            yield table.name, column.name
+
+
+def exact_rows(cell: Cell) -> Mapping[str, int]:
+    """Rows of each table, stubs left out, counted in the store."""
+    return {
+        table: int(
+            cell.session.query(f"SELECT count(*) FROM {cell.session.dialect.table(table)}")[0][0]
+        )
+        - (Work(cell.session, "n").count(cell.stubs[table]) if table in cell.stubs else 0)
+        for table in cell.schema.tables
+    }
