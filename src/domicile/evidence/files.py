@@ -39,7 +39,7 @@ class Files:
     def names(self, path: str) -> list[str]:
         """The names in a directory, none when there is no such directory. Raises OSError."""
         try:
-            return os.listdir(self.directory / path)
+            return [entry.name for entry in (self.directory / path).iterdir()]
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -74,7 +74,7 @@ class Files:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.rename(temporary, target)
+        temporary.rename(target)
         self._sync(target.parent)
 
     def remove(self, path: str) -> None:
@@ -82,8 +82,8 @@ class Files:
         target = self.directory / path
         try:
             if target.is_dir():
-                for name in os.listdir(target):
-                    (target / name).unlink(missing_ok=True)
+                for entry in list(target.iterdir()):
+                    entry.unlink(missing_ok=True)
                 target.rmdir()
             else:
                 target.unlink()

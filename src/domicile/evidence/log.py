@@ -4,7 +4,7 @@ What is durable when: `append` first writes the entries and every tile that the 
 then makes their names durable, and only then replaces the checkpoint, in one rename. A crash or
 a failed write before the rename leaves the old head, whose files were not touched (a file that
 a head refers to is never written again); after it, the new head, whose files are all durable.
-Files beyond the head are left-overs of an interrupted append; the next one writes over them.
+Files beyond the head are left-overs of an interrupted append; the next one removes them.
 
 Which lock owns what: `Files.writer` (one file, `flock`) is held for a whole append, in which the
 head is read again if another process moved it. The frontier and the tail change only there.
@@ -23,7 +23,7 @@ from domicile.evidence.files import Files
 from domicile.evidence.keys import SigningKey
 from domicile.evidence.merkle import EMPTY_ROOT, leaf_hash
 from domicile.evidence.note import Checkpoint, sign_note
-from domicile.evidence.reader import CHECKPOINT, LogReader, load_tile
+from domicile.evidence.reader import CHECKPOINT, LogReader, load_tile, walk
 from domicile.evidence.tiles import (
     TILE_HEIGHT,
     TILE_WIDTH,
@@ -34,6 +34,9 @@ from domicile.evidence.tiles import (
     pack_bundle,
     width_at,
 )
+
+LAST_HEAD = "log.head"
+"""The last head that was signed, in the directory `memory` of `Log.open`."""
 
 
 class Log(LogReader):
@@ -46,17 +49,29 @@ class Log(LogReader):
         self._tail: list[bytes] = []  # entries of the partial bundle
         self._loaded = False  # frontier and tail belong to the head
         self._unsure = True  # there may be files beyond the head
+        self._memory: Files | None = None
         super().__init__(directory, key.verifier, origin=origin, files=files)
 
     @classmethod
     def open(
-        cls, directory: Path, *, origin: str, key: SigningKey, files: Files | None = None
+        cls,
+        directory: Path,
+        *,
+        origin: str,
+        key: SigningKey,
+        files: Files | None = None,
+        memory: Path | None = None,
     ) -> Log:
         """Open the log in `directory`, or start one there when it holds none.
 
-        The head is verified against the right edge of the tiles. Raises EvidenceError when it
-        does not verify or is missing although tiles are there, Stopped when nothing can be
-        written, or another process is writing.
+        The head is verified against the right edge of the tiles. `memory` is a directory outside
+        the log where the last head that was signed is kept, so that an older copy of the log
+        that was put back is noticed and no second history is ever signed. `files` writes (the
+        tests give one that fails).
+
+        Raises EvidenceError when the head does not verify, is older than the last one signed, or
+        is missing although tiles are there; Stopped when nothing can be written, or another
+        process is writing.
         """
         files = files or Files(directory)
         try:
@@ -69,7 +84,16 @@ class Log(LogReader):
             raise _stopped(directory, e) from e
         log = cls(directory, origin=origin, key=key, files=files)
         log._load()
+        log._memory = None if memory is None else Files(memory)
+        log._recall()
         return log
+
+    def refresh(self) -> bool:
+        """Read the head again, as `LogReader.refresh`; the next append starts from it."""
+        changed = super().refresh()
+        if changed:
+            self._loaded = False
+        return changed
 
     def append(self, entries: Sequence[Mapping[str, Any]]) -> range:
         """Append entries, all or none; their indices. They are durable when this returns.
@@ -92,9 +116,12 @@ class Log(LogReader):
             raise _stopped(self.directory, e) from e
 
     def _append(self, encoded: list[bytes]) -> range:
-        if self.refresh() or not self._loaded:
+        self.refresh()
+        if not self._loaded:
             self._load()
         self._loaded = False  # until all is well
+        if self._unsure:
+            self._sweep()
         old, frontier = self.size, self._frontier.copy()
         filled = frontier.add([leaf_hash(e) for e in encoded])
         tail = self._tail + encoded
@@ -132,36 +159,56 @@ class Log(LogReader):
             )
         self._frontier, self._tail, self._loaded = frontier, tail, True
 
-    def _tidy(self, old: int) -> None:
-        """Remove partial tiles that are full now, and after a failure those of no head.
+    def _sweep(self) -> None:
+        """After a failure, or after opening: remove what an interrupted append left behind.
 
-        The entries are durable already, so a failure here is not one of the append: what could
-        not be removed is harmless, and `fsck` names it.
+        Files beyond the head belong to no head that was ever published, and would later stand
+        beside other content. (A head that was put back is refused by `open` before this.)
+        """
+        for path, tile in walk(self._files):
+            width = 0 if tile is None else width_at(self.size, tile.level, tile.index)
+            if tile and (tile.width > width or tile.width < width == TILE_WIDTH):
+                self._files.remove(path)
+        self._unsure = False
+
+    def _tidy(self, old: int) -> None:
+        """Remember the head, and remove partial tiles that are full now.
+
+        The entries are durable already, so a failure here is not one of the append: what is left
+        is harmless, and the next append sweeps it.
         """
         try:
             for tile in edge(old):
-                width = width_at(self.size, tile.level, tile.index)
-                if width == TILE_WIDTH:
+                if width_at(self.size, tile.level, tile.index) == TILE_WIDTH:
                     self._files.remove(f"{tile.full.path}.p")
-                elif self._unsure:
-                    self._tidy_after_failure(tile, width)
-            self._unsure = False
+            if self._memory is not None:
+                self._memory.replace(LAST_HEAD, self._note)
         except OSError:
             self._unsure = True
 
-    def _tidy_after_failure(self, tile: Tile, width: int) -> None:
-        """Remove what an interrupted append may have left beside the edge's partial `tile`.
-
-        Those are widths above the tile's that no head ever had (`width` is the new head's), and
-        partial tiles before it that were full by then.
-        """
-        folder, _, own = tile.full.path.rpartition("/")
-        for name in self._files.names(f"{folder}/{own}.p"):
-            if name.isdigit() and tile.width < int(name) != width:
-                self._files.remove(f"{folder}/{own}.p/{name}")
-        for name in self._files.names(folder):
-            if name.endswith(".p") and name < f"{own}.p":
-                self._files.remove(f"{folder}/{name}")
+    def _recall(self) -> None:
+        """Hold the head against the last one that was signed. Raises EvidenceError."""
+        note = self._memory.read(LAST_HEAD) if self._memory is not None else None
+        if note is None:
+            return
+        try:
+            last = Checkpoint.verify(note, [self.verifier], origin=self.origin)
+        except EvidenceError as e:
+            raise EvidenceError(
+                f"{LAST_HEAD}, the last head that was signed, does not verify",
+                hint="compare the log with a mirror; if they agree, remove that file",
+            ) from e
+        self.refresh()  # another process may have appended since: its head is before its memory
+        if last.size > self.size:
+            raise EvidenceError(
+                f"{self.directory}: the log has {self.size} entries, but {last.size} were signed",
+                hint="an older copy was put back: restore the newest one from a mirror",
+            )
+        if self.root(last.size) != last.root:
+            raise EvidenceError(
+                f"{self.directory}: the first {last.size} entries are not those that were signed",
+                hint="history was rewritten: restore the log from a mirror",
+            )
 
 
 def _start(files: Files, origin: str, key: SigningKey) -> None:

@@ -1,7 +1,8 @@
 """Where an estate keeps its log, its keys and its secret: the state directory.
 
 `<directory of estate.yaml>/.domicile/` (mode 0700) holds `evidence/`, which may be published,
-and `keys/`, which must not: `log.key`, `log.vkey` (the public half), `people.secret`.
+and `keys/`, which must not: `log.key`, `log.vkey` (its public half),
+`log.head` (the last head signed), `people.secret`.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def open_log(state: Path, estate_name: str) -> Log:
         key = SigningKey.load(path)
         if not public.exists():
             public.write_text(f"{key.verifier}\n", "utf-8")
-    return Log.open(directory, origin=origin_of(estate_name), key=key)
+    return Log.open(directory, origin=origin_of(estate_name), key=key, memory=path.parent)
 
 
 def read_log(state: Path, *, directory: Path | None = None) -> LogReader:

@@ -19,6 +19,7 @@ from domicile.evidence.tiles import (
     TILE_HEIGHT,
     TILE_WIDTH,
     Tile,
+    parse_path,
     unpack_bundle,
     unpack_hashes,
     width_at,
@@ -126,7 +127,9 @@ class LogReader:
         self._check(index)
         path = merkle.inclusion_path(self._subtree, index, self.size)
         proof = Proof(index, self._subtree(0, index), tuple(path), self.checkpoint())
-        proof.verify(self.verifier)
+        leaf, root = proof.entry_hash, self._head.root
+        if merkle.inclusion_root(leaf, index, self.size, path) != root:
+            raise self._contradiction("do not lead to the signed root")
         return proof
 
     def consistency(self, old: int, new: int | None = None) -> Consistency:
@@ -140,10 +143,16 @@ class LogReader:
         path = merkle.consistency_path(self._subtree, old, new)
         proof = Consistency(old, new, self.root(old), self.root(new), tuple(path))
         if new == self.size and proof.new_root != self._head.root:
-            raise EvidenceError(f"{self.directory}: the tiles do not lead to the signed root",
-                                hint="run: domicile log fsck")  # fmt: skip
-        proof.verify()
+            raise self._contradiction("do not lead to the signed root")
+        if not merkle.is_consistent(old, new, proof.old_root, proof.new_root, proof.path):
+            raise self._contradiction("contradict each other")
         return proof
+
+    def _contradiction(self, said: str) -> EvidenceError:
+        return EvidenceError(
+            f"{self.directory}: the tiles {said}",
+            hint="run: domicile log fsck; then restore what it names from a mirror",
+        )
 
     def _check(self, index: int) -> None:
         if not 0 <= index < self.size:
@@ -183,6 +192,19 @@ class LogReader:
         else:
             self._cache.move_to_end(tile)
         return found
+
+
+def walk(files: Files, below: str = "tile") -> Iterator[tuple[str, Tile | None]]:
+    """Every file below a directory, and the tile that its path names, None for a stranger.
+
+    Raises OSError.
+    """
+    for name in sorted(files.names(below)):
+        path = f"{below}/{name}"
+        if (files.directory / path).is_dir():
+            yield from walk(files, path)
+        else:
+            yield path, parse_path(path)
 
 
 def load_tile(files: Files, tile: Tile) -> list[bytes]:

@@ -6,6 +6,7 @@ all that a writer needs to keep in memory: at most 255 hashes a level.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from struct import pack
@@ -49,6 +50,24 @@ def encode_index(n: int) -> str:
     while n := n // 1000:
         parts.append(f"x{n % 1000:03d}")
     return "/".join(reversed(parts))
+
+
+_PATH = re.compile(r"tile/(entries|\d|[1-5]\d|6[0-3])/((?:x\d{3}/)*\d{3})(?:\.p/([1-9]\d{0,2}))?")
+
+
+def parse_path(path: str) -> Tile | None:
+    """The tile that a path names, None when it is not exactly a tile's path."""
+    match = _PATH.fullmatch(path)
+    if match is None:
+        return None
+    level, index, width = match.groups()
+    tile = Tile(
+        0 if level == "entries" else int(level),
+        int(re.sub("[x/]", "", index)),
+        int(width or TILE_WIDTH),
+        entries=level == "entries",
+    )
+    return tile if tile.path == path else None
 
 
 def width_at(size: int, level: int, index: int) -> int:

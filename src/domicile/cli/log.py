@@ -1,0 +1,178 @@
+"""`domicile log`: show, prove and check the evidence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from domicile.cli.output import Output, estate_option, output_options
+
+if TYPE_CHECKING:
+    from domicile.evidence.keys import VerifierKey
+    from domicile.evidence.reader import LogReader
+
+evidence_option = click.option(
+    "--evidence", type=click.Path(path_type=Path), metavar="DIR",
+    help="The log's directory.  [default: .domicile/evidence beside the estate]",
+)  # fmt: skip
+key_option = click.option(
+    "--key", metavar="KEY",
+    help="The log's verifier key or a file of it.  [default: .domicile/keys/log.vkey]",
+)  # fmt: skip
+
+
+@click.group(short_help="Show, prove and check the evidence.")
+def command() -> None:
+    """Show, prove and check the evidence: the transparency log of what was decided and done.
+
+    The log is static files (C2SP tlog-tiles) that anyone can copy and verify offline with its
+    public key; it holds no personal data.
+    """
+
+
+@command.command(short_help="Print entries.")
+@estate_option
+@evidence_option
+@key_option
+@click.option("--from", "start", type=click.IntRange(0), default=0, help="First entry.")
+@click.option("--to", "stop", type=click.IntRange(0), help="Last entry.")
+@click.option("--kind", help="Entries of this kind only.")
+@output_options
+def show(
+    estate: Path, evidence: Path | None, key: str | None, start: int, stop: int | None,
+    kind: str | None, out: Output,
+) -> int:  # fmt: skip
+    """Print entries, each checked against the signed tree's hashes.
+
+    Entries are numbered from 0; both ends of --from and --to are included.
+    """
+    from domicile.errors import UsageError
+    from domicile.evidence.kinds import KINDS
+
+    if kind is not None and kind not in KINDS:
+        raise UsageError(f"--kind: got {kind}, expected one of {', '.join(KINDS)}")
+    log = _reader(estate, evidence, key)
+    found = (
+        (index, entry)
+        for index, entry in log.entries(start, None if stop is None else stop + 1)
+        if kind is None or entry["kind"] == kind
+    )
+    if out.as_json:
+        _print_document(log, found)
+    else:
+        for index, entry in found:
+            out.say(f"{index:>7}  {entry['time']}  {entry['kind']:<14}  {_summary(entry)}")
+    return 0
+
+
+@command.command(short_help="Print the proof that an entry is in the log.")
+@click.argument("number", type=click.IntRange(0), metavar="N")
+@estate_option
+@evidence_option
+@key_option
+@output_options
+def proof(number: int, estate: Path, evidence: Path | None, key: str | None, out: Output) -> int:
+    """Print the proof that entry N is in the log, as JSON that verifies offline.
+
+    It holds the signed checkpoint, the entry, its hash, and the path from it to the root
+    (RFC 6962, section 2.1.1).
+    """
+    from domicile.cli.output import emit_json
+    from domicile.errors import UsageError
+
+    log = _reader(estate, evidence, key)
+    if number >= log.size:
+        raise UsageError(f"there is no entry {number}: the log has {log.size}, from 0")
+    document = log.inclusion(number).to_json()
+    emit_json({**document, "entry": log.entry(number)})
+    return 0
+
+
+@command.command(short_help="Read the whole log again and check it.")
+@estate_option
+@evidence_option
+@key_option
+@output_options
+def fsck(estate: Path, evidence: Path | None, key: str | None, out: Output) -> int:
+    """Read the whole log again: entries against tiles, root against checkpoint, signature.
+
+    Nothing is repaired. Exits 1 when something is wrong; files that an interrupted append left
+    beyond the head are named, and are not wrong.
+    """
+    from domicile.evidence.verify import fsck as check
+
+    directory, verifier = _place(estate, evidence, key)
+    findings = check(directory, verifier)
+    wrong = [f for f in findings if f.fails]
+
+    def human() -> None:
+        for finding in findings:
+            out.say(f"{finding.problem:<9} {finding}")
+        out.say(f"{len(wrong)} wrong" if wrong else "the log verifies")
+
+    out.emit(
+        {
+            "ok": not wrong,
+            "findings": [
+                {"problem": f.problem, "path": f.path, "said": f.said, "fails": f.fails}
+                for f in findings
+            ],
+        },
+        human,
+    )
+    return 1 if wrong else 0
+
+
+def _place(estate: Path, evidence: Path | None, key: str | None) -> tuple[Path, VerifierKey]:
+    """Which log, and which key: as given, else those of the estate."""
+    from domicile.errors import UsageError
+    from domicile.evidence import place
+    from domicile.evidence.keys import VerifierKey
+
+    state = place.state_directory(estate)
+    directory = evidence or place.evidence_directory(state)
+    if not directory.is_dir():
+        raise UsageError(
+            f"there is no evidence in {directory}",
+            hint="name it with --evidence, or the estate with --estate; apply starts the log",
+        )
+    return directory, VerifierKey.load(key or place.verifier_path(state))
+
+
+def _reader(estate: Path, evidence: Path | None, key: str | None) -> LogReader:
+    from domicile.evidence.reader import LogReader
+
+    return LogReader(*_place(estate, evidence, key))
+
+
+def _print_document(log: LogReader, found: Iterator[tuple[int, dict[str, Any]]]) -> None:
+    """One JSON document, written as it is read so that a long log needs no memory."""
+    head = log.head
+    start = {"origin": head.origin, "size": head.size, "checkpoint": log.checkpoint()}
+    click.echo(f'{json.dumps(start, ensure_ascii=False)[:-1]}, "entries": [', nl=False)
+    separator = "\n"
+    for index, entry in found:
+        line = json.dumps({"index": index, "entry": entry}, ensure_ascii=False)
+        click.echo(f"{separator}  {line}", nl=False)
+        separator = ",\n"
+    click.echo("\n]}")
+
+
+def _summary(entry: dict[str, Any]) -> str:
+    """An entry's own fields on one line; digests cut short, lists counted."""
+    shown = []
+    for name, value in entry.items():
+        if name in ("kind", "time", "estate", "version"):
+            continue
+        if isinstance(value, list):
+            value = f"[{len(value)}]"
+        elif isinstance(value, str) and len(value) > 24:
+            value = f"{value[:15]}…"
+        elif isinstance(value, bool):
+            value = "yes" if value else "no"
+        shown.append(f"{name}={value}")
+    return " ".join(shown)
