@@ -74,5 +74,7 @@ def test_it_stops_and_is_removed(tmp_path: Path) -> None:
     (directory / "notes.txt").write_text("mine")
     opened(directory).stop()
     assert all(server.pid() is None for server in made.servers.values())
+    places = [server.directory for server in made.servers.values()]
     remove(directory)
+    assert not any(place.exists() or place.parent.exists() for place in places)
     assert [f.name for f in directory.iterdir()] == ["notes.txt"]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shlex
 import shutil
 import tempfile
@@ -118,10 +117,8 @@ def remove(directory: Path) -> None:
 
     Files that the demo did not make stay, and so does then the folder. Raises UsageError.
     """
-    stage = opened(directory)
-    stage.stop()
-    for server in stage.servers.values():
-        shutil.rmtree(server.directory)
+    opened(directory).stop()
+    shutil.rmtree(json.loads((directory / MARK).read_text())["place"])
     for name in ("servers", "mandates", ".domicile"):
         shutil.rmtree(directory / name, ignore_errors=True)
     for name in ("estate.yaml", "plan.json", "psql", MARK):
@@ -149,8 +146,11 @@ def _servers(directory: Path, programs: Path) -> Stage:
             for store in (ABROAD, HOME)
         },
     )
-    mark = {"programs": str(programs), "servers": {n: str(s.directory) for n, s in
-                                                   stage.servers.items()}}  # fmt: skip
+    mark = {
+        "place": str(at),
+        "programs": str(programs),
+        "servers": {name: str(server.directory) for name, server in stage.servers.items()},
+    }
     (directory / MARK).write_text(json.dumps(mark, indent=2) + "\n")
     return stage
 
@@ -231,8 +231,3 @@ async def _fill(stage: Stage, platform: Platform) -> None:
             await connection.close()
 
     await asyncio.gather(fill(ABROAD), fill(HOME))
-
-
-def default_directory() -> Path:
-    """Where the demo goes when nobody says."""
-    return Path(os.path.curdir) / "domicile-demo"
