@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar
+from random import Random
+from typing import Any, Literal, Protocol, TypeVar
 
 from hypothesis import strategies as st
 
@@ -23,10 +24,9 @@ from domicile.stores.schema import Column, ForeignKey, Key, Kind, OnDelete, Sche
 from tests.oracle.model import Edge, Row, RowId, Rows, Value, World, find
 
 T = TypeVar("T")
-COUNTRIES = {
-    "US": "US", "USA": "US", "United States": "US", " us ": "US", "usa": "US",
-    "NL": "NL", "Netherlands": "NL", "nld": "NL", "nl": "NL",
-}  # fmt: skip
+US = ["US", "USA", "United States", " us ", "usa"]
+NL = ["NL", "Netherlands", "nld", "nl"]
+COUNTRIES = {**dict.fromkeys(US, "US"), **dict.fromkeys(NL, "NL")}
 NOWHERE = ["", "Atlantis", "??"]  # spelled, and no country: unknown
 TABLES = [
     "thing", "User Account", "order", 'say "hi"', "accountVideo", "a.b", "it's", "Größe", "select",
@@ -44,18 +44,20 @@ VALUES: dict[Kind, list[Value]] = {
 }
 TYPES: dict[Kind, str] = {"int": "INTEGER", "text": "TEXT", "float": "REAL", "bytes": "BLOB"}
 ON_DELETE: list[OnDelete] = ["no action", "restrict", "cascade", "set null"]
-ROWS_MOST = 6
+ROWS = [3, 4, 5, 6, 4, 5, 2, 6, 1, 0]  # how many rows a table has; shrinks to the first
+PEOPLE = [3, 4, 5, 2, 6, 8, 4, 5, 3, 2, 1, 0]
 PEOPLE_MOST = 8
 HOME_SHIFT = 1000  # keys of rows that only home has
 SOURCE_STORE, HOME_STORE, HOLDS = "abroad", "texas", "app"
 
 TableKind = Literal["ref", "nobody", "attachment", "register", "dependent"]
+MANY: list[TableKind] = ["register", "dependent", "register", "attachment", "dependent"]
 TARGETS: dict[TableKind, list[TableKind]] = {
     "ref": ["ref"],
     "nobody": ["ref", "nobody"],
     "attachment": ["ref", "attachment"],
     "register": ["ref", "attachment", "register", "dependent"],
-    "dependent": ["register", "dependent", "attachment", "ref", "nobody"],
+    "dependent": [*MANY, *MANY, "ref", "nobody"],
 }
 
 
@@ -94,28 +96,65 @@ class Draft:
         return Table(self.name, tuple(self.columns.values()), tuple(keys), tuple(foreign))
 
 
-class Maker:
-    """Draws one world, table by table and row by row."""
+class Dice(Protocol):
+    """Where choices come from."""
+
+    def number(self, least: int, most: int) -> int:
+        """A number; the least is the plainest."""
+        ...
+
+
+class DrawnDice:
+    """Hypothesis's choices: few but odd, and they shrink."""
 
     def __init__(self, draw: Any) -> None:
         self.draw = draw
-        self.drafts: list[Draft] = []
-        self.names = list(draw(st.permutations(TABLES)))
-        self.subjects: list[Subject] = []
-        self.rows: Rows = {}
-
-    def chance(self, one_in: int) -> bool:
-        """True once in so many times; shrinks to False."""
-        return bool(self.draw(st.integers(0, one_in - 1)) == one_in - 1)
 
     def number(self, least: int, most: int) -> int:
         """A number; shrinks to the least."""
         return int(self.draw(st.integers(least, most)))
 
+
+class SeededDice:
+    """Evenly spread choices from a seed: the richer worlds, for many runs (and `shrink`)."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+
+    def number(self, least: int, most: int) -> int:
+        """A number, each as likely as the others."""
+        return self.random.randint(least, most)
+
+
+class Maker:
+    """Makes one world, table by table and row by row."""
+
+    def __init__(self, dice: Dice) -> None:
+        self.dice = dice
+        self.drafts: list[Draft] = []
+        self.names = list(TABLES)
+        self.subjects: list[Subject] = []
+        self.rows: Rows = {}
+
+    def chance(self, one_in: int) -> bool:
+        """True once in so many times; shrinks to False."""
+        return self.dice.number(0, one_in - 1) == one_in - 1
+
+    def number(self, least: int, most: int) -> int:
+        """A number; shrinks to the least."""
+        return self.dice.number(least, most)
+
     def pick(self, options: Sequence[T]) -> T:
         """One of them; shrinks to the first."""
-        chosen: T = self.draw(st.sampled_from(options))
-        return chosen
+        return options[self.dice.number(0, len(options) - 1)]
+
+    def name(self) -> str:
+        """A name that no other table has."""
+        return self.names.pop(self.number(0, len(self.names) - 1))
+
+    def some(self, options: Sequence[T], most: int) -> list[T]:
+        """Up to so many of them."""
+        return [self.pick(options) for _ in range(self.number(0, most))]
 
     def of_kind(self, *kinds: TableKind) -> list[Draft]:
         """The tables of those kinds so far."""
@@ -126,11 +165,11 @@ class Maker:
     def tables(self) -> None:
         """All tables with their keys, then the foreign keys between them."""
         wanted: list[tuple[TableKind, int]] = [
-            ("ref", self.number(0, 2)),
+            ("ref", self.pick([1, 0, 2])),
             ("nobody", self.number(0, 1)),
-            ("attachment", self.number(0, 2)),
+            ("attachment", self.pick([1, 0, 2])),
             ("register", 2 if self.chance(4) else 1),
-            ("dependent", self.number(1, 5)),
+            ("dependent", self.pick([3, 2, 4, 5, 1])),
         ]
         for kind, count in wanted:
             for _ in range(count):
@@ -142,7 +181,7 @@ class Maker:
             self._data(draft)
 
     def _begin(self, kind: TableKind) -> None:
-        draft = Draft(self.names.pop(), kind)
+        draft = Draft(self.name(), kind)
         shape = self.pick(["int", "text", "pair", "late"] if kind == "dependent" else KEY_SHAPES)
         if shape in ("int", "text"):
             name = draft.add(self.pick(KEY_NAMES), "int" if shape == "int" else "text", False)
@@ -170,9 +209,8 @@ class Maker:
         return any(draft.columns[c].nullable for c in edge.columns)
 
     def _keys_out(self, draft: Draft) -> None:
-        for number in range(self.number(1 if draft.kind == "dependent" else 0, 3)):
-            kinds = list(TARGETS[draft.kind])
-            kind = self.pick(kinds + ["register"] * 2 if draft.kind == "dependent" else kinds)
+        for number in range(self.pick([2, 1, 3] if draft.kind == "dependent" else [0, 1, 2])):
+            kind = self.pick(TARGETS[draft.kind])
             targets = [d for d in self.of_kind(kind) if d.identity]
             if targets:
                 self.refer(draft, self.pick(targets), f"{self.pick(EDGE_NAMES)}{number}")
@@ -227,8 +265,8 @@ class Maker:
     def _residence(self, register: Draft) -> Path | None:
         refs = [d for d in self.of_kind("ref") if d.identity]
         attachments = [d for d in self.of_kind("attachment") if d.identity]
-        ways = ["column", "column", "none", "backward"]
-        ways += ["hop"] * (2 * bool(refs)) + ["attachment"] * (2 * bool(refs and attachments))
+        ways = ["column"] * 4 + ["backward"] * 2 + ["none"]
+        ways += ["hop"] * (3 * bool(refs)) + ["attachment"] * (2 * bool(refs and attachments))
         way = self.pick(ways)
         if way == "none":
             return None
@@ -237,7 +275,7 @@ class Maker:
             register.country = column
             return Path((), column)
         if way == "backward":
-            draft = Draft(self.names.pop(), "dependent")
+            draft = Draft(self.name(), "dependent")
             self.drafts.append(draft)
             draft.identity = [draft.add("id", "int", False)]
             self.refer(draft, register, "of", plain=True, unique=True)
@@ -303,8 +341,10 @@ class Maker:
         order = [d.name for d in self.drafts]
         for draft in self.drafts:
             self.rows[draft.name] = []
-            most = PEOPLE_MOST if draft.kind == "register" else ROWS_MOST
-            for position in range(self.number(0, most)):
+            rows = self.pick(PEOPLE if draft.kind == "register" else ROWS)
+            if draft.country and draft.kind == "dependent":  # most people have a residence
+                rows = PEOPLE_MOST
+            for position in range(rows):
                 row = self._row(draft, position, order)
                 if row is not None and self._is_free(draft, row):
                     self.rows[draft.name].append(row)
@@ -335,7 +375,8 @@ class Maker:
 
     def _value(self, draft: Draft, column: Column, position: int) -> Value:
         if column.name == draft.country:
-            return self.pick([*COUNTRIES, *NOWHERE, *([None] * column.nullable)])
+            spelled: list[list[Value]] = [list(US), list(NL), [*NOWHERE, None]]
+            return self.pick(self.pick([spelled[i] for i in (0, 1, 0, 1, 0, 1, 2)]))
         if column.name in draft.identity or column.name.startswith("code"):
             if column.kind == "text":
                 return f"{column.name[0]}{position}"
@@ -373,13 +414,13 @@ class Maker:
         with_key = [r for r in world.row_ids() if world.table(r[0]).identity]
         if not with_key:
             return found
-        equal = _closed(world, set(self.draw(st.lists(st.sampled_from(with_key), max_size=3))))
+        equal = _closed(world, set(self.some(with_key, 3)))
         for table, position in sorted(equal):
             row = dict(world.source[table][position])
             if self.chance(5):
                 row["note"] = f"other-{table}-{position}"
             found[table].append(row)
-        own = _closed(world, set(self.draw(st.lists(st.sampled_from(with_key), max_size=2))))
+        own = _closed(world, set(self.some(with_key, 2)))
         for table, position in sorted(own):
             found[table].append(_shifted(world, table, world.source[table][position]))
         return found
@@ -422,7 +463,17 @@ def _shifted(world: World, table: str, row: Row) -> Row:
 @st.composite
 def worlds(draw: Any) -> World:
     """A random world: schema, estate, and rows in both cells whose keys are whole."""
-    maker = Maker(draw)
+    return make_world(DrawnDice(draw))
+
+
+def random_world(seed: int) -> World:
+    """The world of that seed, the same each time."""
+    return make_world(SeededDice(seed))
+
+
+def make_world(dice: Dice) -> World:
+    """A world from these choices."""
+    maker = Maker(dice)
     maker.tables()
     maker.people()
     roles = maker.roles()

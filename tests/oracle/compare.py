@@ -1,0 +1,157 @@
+"""The command line beside the oracle: what must be the same, row for row."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from domicile.cli.main import main
+from domicile.estate.model import TableName
+from domicile.stores.schema import Table
+from tests.oracle.model import Row, Rows, Value, World, key_of
+from tests.oracle.outcome import Keys, Outcome, expected, kept_columns
+from tests.oracle.write import (
+    HOME_FILE,
+    SOURCE_FILE,
+    audited,
+    broken_keys,
+    bytes_of,
+    markers,
+    read_schema,
+    read_store,
+    write_world,
+)
+
+AS_OF = "2026-01-01"
+
+
+def run(*arguments: str, expect: int = 0) -> str:
+    """Run `domicile` in this process; its standard output."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main(list(arguments))
+    assert code == expect, f"domicile {' '.join(arguments)}: exit {code}\n{err.getvalue()}"
+    return out.getvalue()
+
+
+def plan(estate: Path, file: Path) -> dict[str, Any]:
+    """Make a plan into `file`; the document that `--json` prints."""
+    printed = run("plan", "--estate", str(estate), "--json", "-o", str(file), "--as-of", AS_OF)
+    document: dict[str, Any] = json.loads(printed)
+    return document
+
+
+def counted(rows: list[Row]) -> Counter[tuple[tuple[str, Value], ...]]:
+    """Rows as a multiset."""
+    return Counter(tuple(sorted(r.items())) for r in rows)
+
+
+def by_table(steps: list[dict[str, Any]], op: str, field: str) -> Counter[str]:
+    """The sum of a figure of the steps of one kind, by table."""
+    found: Counter[str] = Counter()
+    for step in steps:
+        if step["op"] == op and step[field]:
+            found[str(step["table"])] += step[field]
+    return found
+
+
+def compare(world: World, side: str, actual: Rows, full: Rows, stubs: Keys) -> None:
+    """The rows of a store are the expected ones and, beside them, exactly the expected stubs."""
+    for name, table in world.schema.tables.items():
+        left, wanted = counted(actual[name]), counted(full[name])
+        missing = [dict(r) for r in wanted - left]
+        assert not missing, f"{side}: {name} lacks {missing}"
+        beside = [dict(r) for r in (left - wanted).elements()]
+        found = {key_of(r, table.identity) for r in beside}
+        expected_stubs = stubs.get(name, set())
+        assert len(found) == len(beside), f"{side}: {name} has rows twice: {beside}"
+        assert found == expected_stubs, (
+            f"{side}: {name}: beside the full rows got {beside}, expected stubs {expected_stubs}"
+        )
+        for stub in beside:
+            nothing_personal(world, side, table, stub)
+
+
+def nothing_personal(world: World, side: str, table: Table, stub: Row) -> None:
+    """A stub holds its key, its keys to others that may not be null, and nothing of the row."""
+    kept = kept_columns(world, table.name)
+    real = next(
+        r
+        for r in world.source[table.name]
+        if key_of(r, table.identity) == key_of(stub, table.identity)
+    )
+    for column in table.columns:
+        if column.name in kept:
+            continue
+        value = stub[column.name]
+        if column.nullable:
+            assert value is None, f"{side}: {table.name}.{column.name} of a stub is {value!r}"
+        else:
+            assert value != real[column.name], f"{side}: {table.name}.{column.name} of a stub"
+
+
+def check_plan(world: World) -> Outcome:
+    """Plan the move of a world's people; raises AssertionError where it is not the oracle's."""
+    outcome = expected(world)
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        compare_plan(world, outcome, plan(write_world(directory, world), directory / "plan.json"))
+    return outcome
+
+
+def compare_plan(world: World, outcome: Outcome, document: dict[str, Any]) -> None:
+    """Rows and people of the move steps, and the rows held, by table."""
+    label = {name: str(TableName(world.holds, name)) for name in world.schema.tables}
+
+    def by_label(figure: Callable[[str], int]) -> Counter[str]:
+        return Counter({label[t]: figure(t) for t in label if figure(t)})
+
+    same("rows to move", by_table(document["steps"], "move", "rows"), by_label(outcome.rows))
+    people = by_table(document["steps"], "move", "subjects")
+    same("people to move", people, by_label(outcome.subjects))
+    held: Counter[str] = Counter()
+    for entry in document["held"]:
+        held[str(entry["table"])] += entry["rows"]
+    same("rows held", held, by_label(outcome.held_rows))
+
+
+def same(what: str, got: object, wanted: object) -> None:
+    """Equality with a message that tells the two sides apart."""
+    assert got == wanted, f"{what}: got {got}, the oracle has {wanted}"
+
+
+def check_move(world: World, *, triggers: bool = False) -> Outcome:
+    """Plan, apply, and compare both stores; raises AssertionError where they differ."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        estate = write_world(directory, world, triggers=triggers)
+        source, home = directory / SOURCE_FILE, directory / HOME_FILE
+        schemas = [read_schema(source), read_schema(home)]
+        file = directory / "plan.json"
+        plan(estate, file)
+        outcome = expected(world)
+        run("apply", str(file), "--estate", str(estate), "--yes")
+
+        compare(world, "source", read_store(source, world), outcome.source, outcome.source_stubs)
+        compare(world, "home", read_store(home, world), outcome.home, outcome.home_stubs)
+        same("keys that lead nowhere", broken_keys(source) + broken_keys(home), [])
+        same("schema changed", [read_schema(source), read_schema(home)], schemas)
+        same("triggers of the application that fired", audited(source) + audited(home), 0)
+        nothing_left(world, outcome, source)
+        again = plan(estate, directory / "again.json")
+        same("left over for a second plan", by_table(again["steps"], "move", "rows"), Counter())
+    return outcome
+
+
+def nothing_left(world: World, outcome: Outcome, source: Path) -> None:
+    """The source's files do not have the bytes of what left."""
+    left = {m for t, i in outcome.moving for m in markers([world.source[t][i]])}
+    stays = {m for rows in outcome.source.values() for m in markers(rows)}
+    data = bytes_of(source)
+    same("bytes left at the source", [m for m in left - stays if m in data], [])
