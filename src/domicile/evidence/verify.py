@@ -157,7 +157,7 @@ class _Check:
             if hashes and leaf_hash(content) != hashes[offset]:
                 yield Finding("entry", bundle.path, f"entry {index} is not the one in the tile")
             yield from self._entry(index, bundle.path, content)
-        leaves = [leaf_hash(e) for e in entries] or hashes
+        leaves = hashes or [leaf_hash(e) for e in entries]
         self._broken = self._broken or not leaves
         if not self._broken:
             for full, content in self._frontier.add(leaves):

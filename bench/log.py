@@ -1,0 +1,64 @@
+"""How fast the log is: `python -m bench log`, from the root of the repository."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from domicile.evidence.commitments import Commitments
+from domicile.evidence.keys import SigningKey
+from domicile.evidence.log import Log
+from domicile.evidence.verify import fsck
+
+DIGEST = "sha256:" + "ab" * 32
+BATCHES = ((1, 300), (10, 200), (100, 100), (1_000, 50), (10_000, 20))
+"""(entries in a batch, batches)."""
+
+
+def entry(rows: int) -> dict[str, Any]:
+    """What apply logs for one batch of rows."""
+    return {
+        "kind": "batch", "time": "2026-01-23T10:00:00.000Z", "estate": "video-store",
+        "plan": DIGEST, "step": "move-1", "operation": "move", "table": "app.customer",
+        "from": "singapore", "to": "texas", "rows": rows, "people": 3, "digest": DIGEST,
+        "read_back": DIGEST,
+    }  # fmt: skip
+
+
+def run() -> dict[str, float]:
+    """Append, prove, check; the figures by name."""
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(
+        prefix=".bench-", dir=Path.cwd()
+    ) as folder:  # a real disk, not a tmpfs
+        key = SigningKey.generate("domicile/bench")
+        log = Log.open(Path(folder) / "log", origin=key.name, key=key)
+        for size, batches in BATCHES:
+            entries = [entry(i) for i in range(size)]
+            if size == BATCHES[-1][0]:
+                figures["peak memory before the largest, MB"] = _peak()
+            start = time.perf_counter()
+            for _ in range(batches):
+                log.append(entries)
+            rate = size * batches / (time.perf_counter() - start)
+            figures[f"durable entries/s in batches of {size:,}"] = rate
+        figures["peak memory after the largest, MB"] = _peak()
+        start = time.perf_counter()
+        for index in range(0, log.size, log.size // 500):
+            log.inclusion(index)
+        figures["inclusion proofs/s"] = 500 / (time.perf_counter() - start)
+        start = time.perf_counter()
+        assert fsck(Path(folder) / "log", key.verifier) == []
+        figures["fsck, entries/s"] = log.size / (time.perf_counter() - start)
+        figures["entries in the log"] = log.size
+    start = time.perf_counter()
+    Commitments(bytes(32)).people("customer", map(str, range(200_000)))
+    figures["commitments/s"] = 200_000 / (time.perf_counter() - start)
+    return figures
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
