@@ -184,7 +184,10 @@ class SqliteStore:
                 hint="correct the store's url: sqlite:///absolute/path or sqlite:relative/path",
             )  # fmt: skip
         if not self.path.is_file():
-            raise StoreUnreachable(self.name, f"got a folder at {shown}, expected an SQLite file")
+            raise StoreUnreachable(
+                self.name, f"got a folder or device at {shown}, expected an SQLite file",
+                hint="correct the store's url; a folder of Parquet files is file:///path",
+            )  # fmt: skip
         flags = apsw.SQLITE_OPEN_READONLY if mode == "ro" else apsw.SQLITE_OPEN_READWRITE
         connection: apsw.Connection | None = None
         try:

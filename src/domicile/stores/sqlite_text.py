@@ -24,7 +24,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Literal
+from typing import Any, Literal
 
 import apsw
 
@@ -146,11 +146,42 @@ _TEXTS = {
 """How a value that SQLite keeps as text is written, by the column's kind."""
 
 
-def digest(*values: Value) -> str:
-    """An md5 of the values, each told apart by its storage class."""
-    plain = [v.hex() if isinstance(v, bytes | float) else v for v in values]
-    written = json.dumps([[type(v).__name__ for v in values], plain], ensure_ascii=False)
-    return hashlib.md5(written.encode(), usedforsecurity=False).hexdigest()
+def digest(*texts: Value) -> str:
+    """The md5 of `stores.base.Dialect.digest`: `<length>:<text>` or `-` for NULL, joined."""
+    parts = ("-" if t is None else f"{len(str(t))}:{t!s}" for t in texts)
+    return hashlib.md5("".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+
+def walk(document: Value, path: str) -> str | None:
+    """The text at a path (a JSON array of steps) in a JSON text, as PostgreSQL's jsonb gives it.
+
+    None where the path leads nowhere, to null, or where the text is not JSON.
+    """
+    try:
+        found = json.loads(str(document), parse_float=Decimal)
+    except ValueError:
+        return None
+    for step in json.loads(path):
+        if isinstance(found, dict):
+            found = found.get(step)
+        elif isinstance(found, list) and re.fullmatch(r"-?\d{1,9}", step):
+            at = int(step)
+            found = found[at] if -len(found) <= at < len(found) else None
+        else:
+            return None
+    return found if found is None or isinstance(found, str) else _jsonb(found)
+
+
+def _jsonb(value: Any) -> str:
+    """A JSON value in jsonb's spelling: shorter keys first, a space after each comma and colon."""
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda k: (len(k.encode()), k.encode()))
+        return "{" + ", ".join(f"{_jsonb(k)}: {_jsonb(value[k])}" for k in keys) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_jsonb, value)) + "]"
+    return (
+        format(value, "f") if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
+    )
 
 
 def install(connection: apsw.Connection) -> None:
@@ -159,7 +190,11 @@ def install(connection: apsw.Connection) -> None:
     def text(*given: Value) -> Value:
         return canonical(given[0], str(given[1]))
 
+    def at_path(*given: Value) -> Value:
+        return walk(given[0], str(given[1]))
+
     connection.create_scalar_function("domicile_text", text, 2, deterministic=True)
+    connection.create_scalar_function("domicile_json", at_path, 2, deterministic=True)
     connection.create_scalar_function("domicile_digest", digest, deterministic=True)
 
 
@@ -211,8 +246,14 @@ class SqliteDialect:
             f"ELSE domicile_text({expression}, '{kind}') END"
         )
 
+    def json(self, expression: str, path: Sequence[str]) -> str:
+        """The text at a path inside a JSON value, also in SQLite's binary form of JSON."""
+        binary = f"typeof({expression}) = 'blob' AND json_valid({expression}, 8)"
+        text = f"CASE WHEN {binary} THEN json({expression}) ELSE {expression} END"
+        return f"domicile_json({text}, {self.literal(json.dumps(list(path)))})"
+
     def digest(self, expressions: Sequence[str]) -> str:
-        """An md5 of values: tells rows apart, guards nothing against an adversary."""
+        """An md5 of canonical texts: tells rows apart, guards nothing against an adversary."""
         return f"domicile_digest({', '.join(expressions)})"
 
 
