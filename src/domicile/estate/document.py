@@ -32,7 +32,8 @@ MAX_DEPTH = 40
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 # Up to 15 digits are exact in every JSON reader (RFC 8785); longer ones stay texts.
-_INT = re.compile(r"[-+]?[0-9]{1,15}\Z")
+_INT = re.compile(r"[-+]?[0-9]+\Z")
+_EXACT = 15
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 
 
@@ -162,7 +163,7 @@ def _scalar(text: str) -> str | int | float | bool | None:
     if text in _BOOL:
         return _BOOL[text]
     if _INT.match(text):
-        return int(text)
+        return int(text) if len(text.lstrip("+-")) <= _EXACT else text
     if _FLOAT.match(text) and math.isfinite(number := float(text)):
         return number
     return text

@@ -35,7 +35,11 @@ def schema_text(package: str, name: str) -> str:
 
 def validate(document: Document, package: str, name: str) -> None:
     """Raise the DeclarationError for the first thing, by line, that the schema does not allow."""
-    errors = _validator(package, name).iter_errors(document.data)
+    # A misspelt key is also a missing one: the misspelling is what helps.
+    errors = sorted(
+        _validator(package, name).iter_errors(document.data),
+        key=lambda error: error.validator != "additionalProperties",
+    )
     found = [_explain(document, error) for error in errors]
     if found:
         raise min(found, key=lambda error: error.line)
