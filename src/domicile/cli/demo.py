@@ -73,7 +73,11 @@ def command(directory: Path, people: int, stop: bool, remove: bool, out: Output)
     out.say(f"Making up {people:,} people in 40 countries, and two PostgreSQL servers for them ...")
     with out.progress("making people and servers"):
         stage = stages.build(directory, people)
-    _act(stage, out, began)
+    try:
+        _act(stage, out, began)
+    except KeyboardInterrupt:
+        stage.stop()
+        raise
     return 0
 
 

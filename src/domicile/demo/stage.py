@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from domicile.demo.platform import COLUMNS, Platform, make_platform
 from domicile.demo.postgres import (
@@ -101,12 +102,7 @@ def build(directory: Path, people: int) -> Stage:
 def opened(directory: Path) -> Stage:
     """The demo that is in a folder. Raises UsageError when there is none."""
     directory = directory.resolve()
-    try:
-        mark = json.loads((directory / MARK).read_text())
-    except FileNotFoundError:
-        raise UsageError(
-            f"there is no demo in {directory}", hint="name its folder: --dir"
-        ) from None
+    mark = _mark(directory)
     programs = Path(mark["programs"])
     servers = {name: PostgresServer(programs, Path(at)) for name, at in mark["servers"].items()}
     return Stage(directory, servers)
@@ -118,13 +114,29 @@ def remove(directory: Path) -> None:
     Files that the demo did not make stay, and so does then the folder. Raises UsageError.
     """
     opened(directory).stop()
-    shutil.rmtree(json.loads((directory / MARK).read_text())["place"])
+    shutil.rmtree(_mark(directory)["place"])
     for name in ("servers", "mandates", ".domicile"):
         shutil.rmtree(directory / name, ignore_errors=True)
     for name in ("estate.yaml", "plan.json", "psql", MARK):
         (directory / name).unlink(missing_ok=True)
     if not any(directory.iterdir()):
         directory.rmdir()
+
+
+def _mark(directory: Path) -> dict[str, Any]:
+    """What the demo noted about itself. Raises UsageError."""
+    file = directory / MARK
+    try:
+        mark = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        hint = "name its folder: --dir"
+        raise UsageError(f"there is no demo in {directory}", hint=hint) from None
+    except ValueError:
+        mark = None
+    if not isinstance(mark, dict) or not {"place", "programs", "servers"} <= set(mark):
+        hint = "stop its servers and remove the folder yourself"
+        raise UsageError(f"{file} is not what this version of the demo wrote", hint=hint)
+    return mark
 
 
 def _servers(directory: Path, programs: Path) -> Stage:

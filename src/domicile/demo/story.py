@@ -5,6 +5,7 @@ Nothing here uses the survey, the plan or the log: who does not believe them can
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -64,8 +65,16 @@ def flush(stage: Stage) -> None:
 def run_command(directory: Path, *arguments: str) -> Iterator[str | int]:
     """Run `domicile` with these arguments in the folder; its lines as they come, then its code."""
     command = [sys.executable, "-m", "domicile", *arguments]
+    # The folder is not ours: a package found by a relative path must be found from there too.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(Path(p).resolve())
+                                                               for p in sys.path if p)}  # fmt: skip
     with subprocess.Popen(
-        command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=directory,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
