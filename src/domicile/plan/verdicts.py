@@ -50,7 +50,10 @@ class Verdicts:
             goes = f"w.hi >= {BLOCK} AND {same}"
             if role == "attachment":
                 goes += " AND w.alone = 1"
-            select = f"SELECT {keys}, w.lo AS label, w.pmin AS plo, w.pmax AS phi FROM {work} w WHERE {goes}"
+            select = (
+                f"SELECT {keys}, w.lo AS label, w.pmin AS plo, w.pmax AS phi "
+                f"FROM {work} w WHERE {goes}"
+            )
             if role == "register":
                 select += " AND w.present = 1"
             parts = [select]
@@ -77,8 +80,8 @@ class Verdicts:
         moves = self.moves[table]
         listed = ", ".join(f"m.{k}" for k in keys)
         found = (
-            f"SELECT {listed}, m.label, {self.session.dialect.literal(reason)} AS reason FROM {moves} m "
-            f"WHERE EXISTS (SELECT 1 FROM {rows} b WHERE {match})"
+            f"SELECT {listed}, m.label, {self.session.dialect.literal(reason)} AS reason "
+            f"FROM {moves} m WHERE EXISTS (SELECT 1 FROM {rows} b WHERE {match})"
         )
         count = self.work.count(f"({found}) f")
         if count:
@@ -114,7 +117,8 @@ class Verdicts:
         listed = ", ".join(self.shapes.labels(table))
         self._add_held(
             table,
-            f"SELECT {listed}, {literal(NO_AUTHOR)} AS reason FROM {authored} WHERE label IS NULL",
+            f"SELECT {listed}, hi AS label, {literal(NO_AUTHOR)} AS reason FROM {authored} "
+            "WHERE label IS NULL",
         )
         return [f"SELECT {listed}, label, phi, phi FROM {authored} WHERE label >= {BLOCK}"]
 
@@ -139,7 +143,8 @@ class Verdicts:
             return " ".join(joins), "CAST(NULL AS integer)"
         joins.append(f"LEFT JOIN {work} e ON {self.shapes.same(end, here, 'e')}")
         # Whoever is perhaps protected stays, as one who is not.
-        label = f"CASE WHEN e.pmin = e.pmax THEN CASE e.lo WHEN {UNKNOWN} THEN {STAYS} ELSE e.lo END END"
+        known = f"CASE e.lo WHEN {UNKNOWN} THEN {STAYS} ELSE e.lo END"
+        label = f"CASE WHEN e.pmin = e.pmax THEN {known} END"
         return " ".join(joins), label
 
     def _legal(self, table: str, erasing: set[int]) -> None:

@@ -121,7 +121,7 @@ class People:
             mine = (
                 "text" if edge.json else self.graph.table(edge.child).column(edge.columns[0]).kind
             )
-            text = self.session.dialect.text(value, mine)  # type: ignore[arg-type]
+            text = self.session.dialect.text(value, mine)
             join = self.shapes.joined(edge, "t", "p", self.raw)
             found.update(
                 self.session.query(

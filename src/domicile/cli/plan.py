@@ -1,0 +1,78 @@
+"""`domicile plan`: findings, and the steps that would cure them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from domicile.cli.output import Output, estate_option, output_options
+
+
+@click.command(short_help="Find what breaks a clause, and what would cure it.")
+@estate_option
+@click.option("-o", "target", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write the plan to FILE, for `apply`.")  # fmt: skip
+@click.option("--mandate", "extra", multiple=True, metavar="FILE",
+              help="A mandate to try out beside the estate's; it gives findings and no steps "
+              "unless the estate is under it.")  # fmt: skip
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
+              help="Plan as on that day (today).")  # fmt: skip
+@click.option("--check", is_flag=True, help="Exit with 1 when there is any finding.")
+@output_options
+def command(
+    estate: Path, target: Path | None, extra: tuple[str, ...], as_of: datetime | None,
+    check: bool, out: Output,
+) -> int:  # fmt: skip
+    """Compare the stores with the mandates. Nothing in them is changed."""
+    from domicile.plan.make import make_plan
+
+    day = as_of.date() if as_of else None
+    with out.progress("planning"):
+        document = make_plan(estate, extra, day, out.detail)
+    if target is not None:
+        from domicile.plan.document import write
+
+        write(document, target)
+    out.emit(document, lambda: show(document, target, out))
+    return 1 if check and (document["findings"] or document["unknown"]) else 0
+
+
+def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
+    """The plan for a person."""
+    findings = document["findings"]
+    out.say(f"Plan for {document['estate']} as of {document['as_of']}  {document['digest'][:19]}…")
+    curable = [f for f in findings if f["state"] == "curable"]
+    out.table(
+        "Breaks a clause", ["mandate", "clause", "store", "table", "people", "rows"],
+        [[f["mandate"], f["clause"], f["store"], f["table"], f["subjects"], f["rows"]]
+         for f in curable],
+    )  # fmt: skip
+    if document["steps"]:
+        out.table(
+            "Steps", ["id", "op", "table", "from", "to", "people", "rows"],
+            [[s["id"], s["op"], s["table"], s["from"], s["to"], s["subjects"] or "", s["rows"]]
+             for s in document["steps"]],
+        )  # fmt: skip
+    if document["held"]:
+        out.table(
+            "Held: not touched", ["store", "table", "rows", "why"],
+            [[h["store"], h["table"], h["rows"], h["reason"]] for h in document["held"]],
+        )  # fmt: skip
+    if document["unknown"]:
+        out.table(
+            "Unknown: not safe", ["store", "table", "column", "why"],
+            [[u["store"], u["table"], u["column"], u["reason"]] for u in document["unknown"]],
+        )  # fmt: skip
+    cost = document["cost"]
+    if not document["steps"]:
+        out.say("No steps: nothing that a clause asks to act on.")
+        return
+    out.say(f"{cost['rows']:,} rows, about {cost['bytes']:,} bytes, about {cost['seconds']} s.")
+    out.say(
+        f"Carry it out: domicile apply {target}" if target else
+        "Nothing was written: add -o FILE to keep this plan for `domicile apply`."
+    )  # fmt: skip
+

@@ -1,0 +1,58 @@
+"""The plan as a file: one JSON document with a digest, which apply takes and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from domicile.errors import PlanRefused, UsageError
+
+VERSION = 1
+
+Document = dict[str, Any]
+
+
+def digest_of(document: Document) -> str:
+    """sha256 over everything in the plan but the digest itself."""
+    rest = {k: v for k, v in document.items() if k != "digest"}
+    text = json.dumps(rest, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def write(document: Document, path: Path) -> None:
+    """Write the plan, whole or not at all. Raises UsageError when the place cannot be written."""
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", "utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise UsageError(f"cannot write the plan to {path}: {error.strerror}") from error
+
+
+def read(path: Path) -> Document:
+    """Read a plan and check its digest. Raises UsageError, PlanRefused."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(
+            f"cannot read the plan {path}: {error.strerror}", hint="make one: domicile plan -o FILE"
+        ) from error
+    except ValueError as error:
+        raise PlanRefused(f"{path} is not a plan: not JSON", hint="make it anew") from error
+    if not isinstance(document, dict) or not isinstance(document.get("digest"), str):
+        raise PlanRefused(f"{path} is not a plan: it has no digest", hint="make it anew")
+    if document.get("version") != VERSION:
+        raise PlanRefused(
+            f"{path}: plan version {document.get('version')!r}, expected {VERSION}",
+            hint="make it anew with this version of domicile",
+        )
+    actual = digest_of(document)
+    if actual != document["digest"]:
+        raise PlanRefused(
+            f"{path} was changed after it was made: its digest is {actual[:19]}…, "
+            f"it says {document['digest'][:19]}…",
+            hint="a plan is carried out as it was reviewed; make a new one",
+        )
+    return document

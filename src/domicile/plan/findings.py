@@ -1,0 +1,240 @@
+"""From what planning found to the document that a person reviews: findings, steps, held, unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from domicile.law.model import Mandate
+from domicile.plan.actions import Named
+from domicile.plan.closure import Closure
+from domicile.plan.document import VERSION, digest_of
+from domicile.plan.planner import NO_HOME, REPORT, Outcome
+from domicile.plan.verdicts import REASONS
+from domicile.survey.columns import categories, personal
+from domicile.survey.graph import Graph
+from domicile.survey.survey import Cell, Survey
+from domicile.survey.work import Work
+
+Doc = dict[str, Any]
+
+SAID = {
+    **REASONS,
+    NO_HOME: "no store of the same schema that every mandate allows",
+    REPORT: "the clause asks to report, not to act",
+}
+"""Why rows are held, in words."""
+
+
+class Report:
+    """Collects one plan document."""
+
+    def __init__(
+        self, survey: Survey, mandates: Sequence[Mandate], as_of: date, outcomes: list[Outcome]
+    ) -> None:
+        self.survey = survey
+        self.mandates = {m.id: m for m in mandates}
+        self.as_of = as_of
+        self.outcomes = outcomes
+        self.findings: list[Doc] = []
+        self.steps: list[Doc] = []
+        self.held: list[Doc] = []
+        self.unknown: list[Doc] = []
+
+    def document(self) -> Doc:
+        """The whole plan, with its digest."""
+        for outcome in self.outcomes:
+            found = categories(outcome.cell)
+            kinds = {t: personal(v) for t, v in found.items()}
+            for closure in outcome.closures.values():
+                self._curable(outcome, closure, kinds)
+            self._held(outcome, kinds)
+            self._unknown(outcome, kinds)
+            for table, verdicts in found.items():
+                for column, verdict in verdicts.items():
+                    if not verdict.category:
+                        self._say_unknown(outcome, table, column, verdict.reason)
+            self._steps(outcome)
+        for number, step in enumerate(self.steps, 1):
+            step["id"] = f"s{number}"
+        estate = self.survey.estate
+        document: Doc = {
+            "version": VERSION,
+            "estate": estate.name,
+            "estate_digest": estate.digest,
+            "as_of": self.as_of.isoformat(),
+            "mandates": [
+                {"id": m.id, "digest": m.digest, "status": m.status} for m in self.mandates.values()
+            ],
+            "schemas": {c.name: c.schema.digest for c in self.survey.cells.values()},
+            "findings": self.findings,
+            "steps": self.steps,
+            "held": self.held,
+            "unknown": self.unknown,
+            "people": [self._people(o) for o in self.outcomes if o.closures],
+            "cost": self._cost(),
+        }
+        document["digest"] = digest_of(document)
+        return document
+
+    def _curable(self, outcome: Outcome, closure: Closure, kinds: dict[str, list[str]]) -> None:
+        for table, going in closure.going.items():
+            rows = outcome.cell.session.query(
+                f"SELECT label, count(*) FROM {going} GROUP BY label ORDER BY label"
+            )
+            for label, count in rows:
+                people = people_of(closure.work, going, f"label = {label}")
+                for named in sorted(outcome.labels.clauses[int(label)]):
+                    self._finding(outcome, named, "curable", table, kinds, people, int(count), "")
+
+    def _held(self, outcome: Outcome, kinds: dict[str, list[str]]) -> None:
+        for table, held in outcome.verdicts.held.items():
+            rows = outcome.cell.session.query(
+                f"SELECT reason, label, count(*) FROM {held} GROUP BY reason, label ORDER BY 1, 2"
+            )
+            by_reason: dict[str, int] = {}
+            for reason, label, count in rows:
+                by_reason[reason] = by_reason.get(reason, 0) + int(count)
+                for named in sorted(outcome.labels.clauses.get(int(label), frozenset())):
+                    self._finding(
+                        outcome, named, "held", table, kinds, None, int(count), SAID[reason]
+                    )
+            for reason, count in by_reason.items():
+                self.held.append({
+                    "store": outcome.cell.name, "table": _named(outcome.cell.graph, table),
+                    "rows": count, "reason": SAID[reason], "code": reason,
+                })  # fmt: skip
+
+    def _unknown(self, outcome: Outcome, kinds: dict[str, list[str]]) -> None:
+        cell = outcome.cell
+        for (name, ubits), count in outcome.doubtful.items():
+            subject = self.survey.estate.subject(name)
+            for named in sorted(outcome.labels.doubtful.get(ubits, frozenset())):
+                self._finding(
+                    outcome, named, "unknown", subject.register.table, kinds, count, count,
+                    "residence or age is unknown: perhaps protected; they stay and are reported",
+                )  # fmt: skip
+            if outcome.labels.doubtful.get(ubits):
+                column = str(subject.residence or "")
+                self._say_unknown(
+                    outcome, subject.register.table, column,
+                    f"{count} people of unknown residence or age",
+                )  # fmt: skip
+        for name, count in cell.dangling.items():
+            self._say_unknown(
+                outcome, self.survey.estate.subject(name).register.table, "",
+                f"{count} keys that rows refer to are in no register",
+            )  # fmt: skip
+        for table, found in kinds.items():
+            if found and cell.graph.roles[table] not in ("reference", "ignore", "register"):
+                self._nobodys(outcome, table, found)
+
+    def _nobodys(self, outcome: Outcome, table: str, found: list[str]) -> None:
+        """Rows with personal columns that no key leads from to a person."""
+        cell = outcome.cell
+        work = Work(cell.session, f"n{len(self.unknown)}_")
+        total = work.count(cell.session.dialect.table(table))
+        about = outcome.ownership.work.get(table)
+        known = work.count(about) if about else 0
+        if table in cell.stubs:
+            known += work.count(cell.stubs[table])
+        if total <= known:
+            return
+        seen = ", ".join(found[:4])
+        if about is None:
+            reason = f"nobody owns this table, and it holds {seen}: declare an attachment or a link"
+        else:
+            reason = f"{total - known} rows lead to no person, and hold {seen}"
+        self._say_unknown(outcome, table, "", reason)
+
+    def _say_unknown(self, outcome: Outcome, table: str, column: str, reason: str) -> None:
+        name = _named(outcome.cell.graph, table)
+        self.unknown.append(
+            {"store": outcome.cell.name, "table": name, "column": column, "reason": reason}
+        )
+
+    def _finding(
+        self, outcome: Outcome, named: Named, state: str, table: str, kinds: dict[str, list[str]],
+        people: int | None, rows: int, reason: str,
+    ) -> None:  # fmt: skip
+        mandate, clause = named
+        graph = outcome.cell.graph
+        subject = graph.registers.get(table)
+        self.findings.append({
+            "mandate": mandate, "clause": clause, "state": state, "store": outcome.cell.name,
+            "table": _named(graph, table), "subject": subject.name if subject else "",
+            "categories": kinds.get(table, []), "subjects": people, "rows": rows,
+            "reason": reason or "rests where the clause does not allow it",
+        })  # fmt: skip
+
+    def _steps(self, outcome: Outcome) -> None:
+        cell = outcome.cell
+        purged: set[str] = set()
+        for action, closure in outcome.closures.items():
+            if not closure.going:
+                continue
+            to = action.home
+            if to and not self.survey.cells[to].schema.tables:
+                self._step("create_schema", cell, cell.declared.holds, to, 0, 0)
+            for op, sets in (("copy", closure.copies), ("stub", closure.stubs)):
+                for table, rows in sorted(sets.items()):
+                    self._step(op, cell, table, to, 0, closure.work.count(rows))
+            op = "move" if to else "erase"
+            for table, rows in sorted(closure.going.items()):
+                self._step(
+                    op, cell, table, to, people_of(closure.work, rows), closure.work.count(rows)
+                )
+            for table, rows in sorted(closure.left.items()):
+                self._step("stub", cell, table, cell.name, 0, closure.work.count(rows))
+            if any(
+                outcome.labels.purges(label)
+                for label in outcome.labels.clauses
+                if outcome.labels.action(label) == action
+            ):
+                purged.update(closure.going)
+        for table in sorted(purged):
+            self._step("purge", cell, table, cell.name, 0, 0)
+
+    def _step(self, op: str, cell: Cell, table: str, to: str, people: int, rows: int) -> None:
+        name = table if op == "create_schema" else _named(cell.graph, table)
+        self.steps.append({
+            "id": "", "op": op, "table": name, "from": cell.name, "to": to or None,
+            "subjects": people, "rows": rows,
+        })  # fmt: skip
+
+    def _people(self, outcome: Outcome) -> Doc:
+        people = sum(
+            n for (_, label), n in outcome.people.items() if label in outcome.labels.clauses
+        )
+        return {"store": outcome.cell.name, "people": people}
+
+    def _cost(self) -> Doc:
+        """What it would take: rows, bytes as the catalogue's averages say, seconds as measured
+        on small machines (docs/performance.md)."""
+        rows = sum(s["rows"] for s in self.steps)
+        size = 0.0
+        for step in self.steps:
+            cell = self.survey.cells[step["from"]]
+            shape = cell.schema.tables.get(step["table"].split(".", 1)[-1].strip('"'))
+            if shape and shape.estimate:
+                size += step["rows"] * shape.bytes / shape.estimate
+        return {"rows": rows, "bytes": round(size), "seconds": round(1 + rows / ROWS_A_SECOND, 1)}
+
+
+ROWS_A_SECOND = 100_000
+"""Rows moved, verified and deleted a second on two cores with small rows; see `make bench`."""
+
+
+def people_of(work: Work, going: str, where: str = "1 = 1") -> int:
+    """People whom rows concern: the distinct numbers at either end of each row's range."""
+    return int(
+        work.session.query(
+            f"SELECT count(*) FROM (SELECT phi FROM {going} WHERE {where} "
+            f"UNION SELECT plo FROM {going} WHERE plo > 0 AND {where}) n"
+        )[0][0]
+    )
+
+
+def _named(graph: Graph, table: str) -> str:
+    return str(graph.name(table))

@@ -1,0 +1,62 @@
+"""Makes the plan of an estate: load, survey, plan, report, record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from domicile.estate.load import load_estate
+from domicile.estate.model import Estate
+from domicile.evidence.kinds import make
+from domicile.evidence.place import open_log, state_directory
+from domicile.law.load import load_mandates
+from domicile.law.model import Mandate
+from domicile.plan.document import Document
+from domicile.plan.findings import Report
+from domicile.plan.planner import Planner
+from domicile.survey.state import State
+from domicile.survey.survey import Survey
+
+
+def declarations(
+    path: Path, extra: Sequence[str | Path], day: date
+) -> tuple[Estate, tuple[Mandate, ...], frozenset[str]]:
+    """The estate, all mandates, and the ids of those that are only tried out."""
+    estate = load_estate(path)
+    own = {m.id for m in load_mandates(estate, (), day)}
+    mandates = load_mandates(estate, extra, day)
+    return estate, mandates, frozenset(m.id for m in mandates) - own
+
+
+def make_plan(
+    path: Path, extra: Sequence[str | Path] = (), as_of: date | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Document:  # fmt: skip
+    """The plan document for the estate declared in `path`. Raises DomicileError.
+
+    The log records that it was made: counts and digests only.
+    """
+    day = as_of or datetime.now(UTC).date()
+    estate, mandates, proposed = declarations(path, extra, day)
+    directory = state_directory(path)
+    state = State(directory)
+    try:
+        with Survey(estate, state) as survey:
+            outcomes = Planner(survey, mandates, day, proposed, progress).run()
+            progress("classifying columns")
+            document = Report(survey, mandates, day, outcomes).document()
+    finally:
+        state.close()
+    log = open_log(directory, estate.name)
+    states = [f["state"] for f in document["findings"]]
+    log.append([
+        make(
+            "plan", estate.name, plan=document["digest"], estate_digest=estate.digest,
+            mandates=[{"mandate": m.id, "digest": m.digest} for m in mandates],
+            steps=len(document["steps"]), as_of=document["as_of"],
+            curable=states.count("curable"), held=len(document["held"]),
+            unknown=len(document["unknown"]), rows=document["cost"]["rows"],
+        )
+    ])  # fmt: skip
+    return document
