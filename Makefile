@@ -25,11 +25,7 @@ test: deps ## run the tests (TESTS=tests/plan runs a part)
 	@$(BIN)/pytest $(TESTS)
 
 check: $(STAMP) ## format, lint, types, import layers, what no commit may hold
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	PYTHONPATH=src $(BIN)/lint-imports --no-cache
-	scripts/check-tree
+	@scripts/check $(BIN)
 
 format: $(STAMP) ## format the code and sort its imports
 	$(BIN)/ruff check --fix .
