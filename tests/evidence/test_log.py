@@ -127,7 +127,9 @@ def test_an_entry_too_large_is_refused_and_nothing_written(tmp_path: Path) -> No
 
 def test_entries_are_canonical() -> None:
     assert encode({"b": 1, "a": "é\n"}) == '{"a":"é\\n","b":1}'.encode()
-    for content in (b'{"b":1, "a":2}', b"[]", b"{", b'{"b":1,"a":2}'):
+    deep = b'{"a":' + b"[" * 30_000 + b"]" * 30_000 + b"}"
+    twice = b'{"a":1,"a":1}'
+    for content in (b'{"b":1, "a":2}', b"[]", b"{", b'{"b":1,"a":2}', deep, twice, b'{"a":1e999}'):
         with pytest.raises(EvidenceError):
             decode(content)
     for value in (float("nan"), 2**53, {1: 2}, "\ud800"):
@@ -228,6 +230,22 @@ def test_two_processes_and_threads(tmp_path: Path) -> None:
     expected = [r for s in (0, 1000, 2000, 3000) for r in range(s, s + 60)]
     assert sorted(rows) == expected
     assert [r for r in rows if r < 1000] == list(range(60))  # each writer's own order is kept
+    assert fsck(tmp_path, KEY.verifier) == []
+
+
+def test_threads_that_share_a_log(tmp_path: Path) -> None:
+    log = make_log(tmp_path)
+    ranges: list[range] = []
+
+    def work(start: int) -> None:
+        ranges.extend(log.append(entries(i, i + 5)) for i in range(start, start + 50, 5))
+
+    threads = [threading.Thread(target=work, args=(s,)) for s in (0, 1000, 2000)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(i for r in ranges for i in r) == list(range(150))
     assert fsck(tmp_path, KEY.verifier) == []
 
 

@@ -16,7 +16,7 @@ from domicile.evidence.keys import SigningKey
 from domicile.evidence.note import Checkpoint, sign_note
 from domicile.evidence.reader import LogReader
 from domicile.evidence.tiles import Frontier, pack_bundle, unpack_bundle
-from domicile.evidence.verify import Finding, fsck, verify_directory
+from domicile.evidence.verify import MAX_FINDINGS, Finding, fsck, verify_directory
 from tests.evidence.making import KEY, ORIGIN, entry, make_log
 
 
@@ -167,6 +167,20 @@ def test_a_missing_directory_or_head(tmp_path: Path) -> None:
     (tmp_path / "checkpoint").write_text("junk")
     (found,) = fails(tmp_path)
     assert found.problem == "head"
+
+
+def test_a_head_that_claims_more_than_there_is(copy: Path) -> None:
+    head = Checkpoint(ORIGIN, 10**17, bytes(32))
+    (copy / "checkpoint").write_text(sign_note(head.text, KEY))
+    assert len(fails(copy)) == MAX_FINDINGS
+
+
+def test_a_directory_in_the_place_of_a_file(copy: Path) -> None:
+    (copy / "tile/0/000").unlink()
+    (copy / "tile/0/000").mkdir()
+    assert fails(copy)
+    with pytest.raises(EvidenceError, match="Is a directory"):
+        LogReader(copy, KEY.verifier).entry(0)
 
 
 def test_a_head_of_another_origin(good: Path) -> None:

@@ -135,7 +135,7 @@ def main(arguments: list[str]) -> int:
             print(audit_proof(json.loads(Path(arguments[1]).read_bytes()), arguments[2].strip()))
         else:
             print(audit_log(Path(arguments[0]), arguments[1].strip()))
-    except (Wrong, OSError, ValueError, KeyError, TypeError) as error:
+    except (Wrong, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         print(f"DOES NOT VERIFY: {error}")
         return 1
     return 0

@@ -19,7 +19,7 @@ def encode(entry: Mapping[str, Any]) -> bytes:
     """
     try:
         content = rfc8785.dumps(dict(entry))
-    except rfc8785.CanonicalizationError as e:
+    except (rfc8785.CanonicalizationError, RecursionError) as e:
         raise EvidenceError("an entry holds a value that canonical JSON cannot express") from e
     if len(content) > MAX_ENTRY:
         raise EvidenceError(
@@ -36,7 +36,7 @@ def decode(content: bytes) -> dict[str, Any]:
     """
     try:
         entry = json.loads(content)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:  # the latter from thousands of brackets
         raise EvidenceError("an entry of the log is not JSON") from e
     if not isinstance(entry, dict):
         raise EvidenceError("an entry of the log is not a JSON object")

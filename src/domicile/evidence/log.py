@@ -40,7 +40,7 @@ LAST_HEAD = "log.head"
 
 
 class Log(LogReader):
-    """A log that this process may append to."""
+    """A log that this process may append to, from any thread; for reading see `LogReader`."""
 
     def __init__(self, directory: Path, *, origin: str, key: SigningKey, files: Files) -> None:
         """Use `Log.open`."""

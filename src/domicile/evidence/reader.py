@@ -36,7 +36,8 @@ class LogReader:
     """A log as of the checkpoint that was read last; `refresh` reads the current one.
 
     Files are only ever added below a head, so a reader needs no lock and keeps its view while
-    others append. Entries are checked against their tile, proofs against the signed root.
+    others append. Entries are checked against their tile, proofs against the signed root. One
+    reader is for one thread.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class LogReader:
 
         Raises EvidenceError when it is missing, does not verify, or shrank.
         """
-        note = self._files.read(CHECKPOINT)
+        note = _read(self._files, CHECKPOINT)
         if note is None:
             raise EvidenceError(
                 f"{self.directory}: no checkpoint, so nothing says how long the log is",
@@ -213,14 +214,24 @@ def load_tile(files: Files, tile: Tile) -> list[bytes]:
     A partial tile that is gone is read from the full one (tlog-tiles, partial tiles). Raises
     EvidenceError when the file is missing, cut off or too long.
     """
-    content = files.read(tile.path)
+    content = _read(files, tile.path)
     if content is None and tile.width < TILE_WIDTH:
-        full = files.read(tile.full.path)
+        full = _read(files, tile.full.path)
         if full is not None:
             return _unpack(tile.full, full)[: tile.width]
     if content is None:
         raise EvidenceError(f"{tile.path} is missing", hint="restore it from a mirror")
     return _unpack(tile, content)
+
+
+def _read(files: Files, path: str) -> bytes | None:
+    try:
+        return files.read(path)
+    except OSError as e:
+        raise EvidenceError(
+            f"{files.directory / path} cannot be read: {e.strerror}",
+            hint="correct its permissions, or restore it from a mirror",
+        ) from e
 
 
 def _unpack(tile: Tile, content: bytes) -> list[bytes]:

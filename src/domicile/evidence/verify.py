@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +20,7 @@ from domicile.evidence.canonical import decode
 from domicile.evidence.files import Files
 from domicile.evidence.keys import VerifierKey
 from domicile.evidence.merkle import leaf_hash
-from domicile.evidence.note import Checkpoint, parse_note
+from domicile.evidence.note import Checkpoint
 from domicile.evidence.reader import CHECKPOINT, load_tile, walk
 from domicile.evidence.tiles import TILE_WIDTH, Frontier, Tile, width_at
 
@@ -30,6 +31,10 @@ stranger: a file that is no part of a log. leftover: a file of an interrupted ap
 
 SHOWN = 3
 """Findings named in the error of `verify_directory`."""
+
+
+MAX_FINDINGS = 1000
+"""After so many, more would not help."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,11 @@ class Verified:
 def fsck(directory: Path, verifier: VerifierKey, *, origin: str | None = None) -> list[Finding]:
     """Read everything again; what is wrong, none when the log verifies. Repairs nothing.
 
+    Stops at `MAX_FINDINGS`: a head may claim any number of entries.
+
     Raises EvidenceError only when the directory cannot be read at all.
     """
-    return list(_Check(directory, verifier, origin).run())
+    return list(islice(_Check(directory, verifier, origin).run(), MAX_FINDINGS))
 
 
 def verify_directory(
@@ -81,7 +88,7 @@ def verify_directory(
     key = vkey if isinstance(vkey, VerifierKey) else VerifierKey.load(vkey)
     check = _Check(directory, key, origin)
     leftovers, failed = 0, []
-    for finding in check.run():
+    for finding in islice(check.run(), MAX_FINDINGS):
         if finding.fails:
             failed.append(finding)
         else:
@@ -126,10 +133,7 @@ class _Check:
                 self.head = Checkpoint.verify(content, [self.verifier], origin=self.origin)
             except EvidenceError as e:
                 yield Finding("head", CHECKPOINT, e.message)
-                try:
-                    self.head = Checkpoint.parse(parse_note(content).text)
-                except EvidenceError:
-                    return
+                return  # a size that nobody signed says nothing about the files
             for number in range(-(-self.head.size // TILE_WIDTH)):
                 yield from self._bundle(number)
             if not self._broken:
