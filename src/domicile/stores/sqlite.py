@@ -188,27 +188,45 @@ class SqliteStore:
                 self.name, f"got a folder or device at {shown}, expected an SQLite file",
                 hint="correct the store's url; a folder of Parquet files is file:///path",
             )  # fmt: skip
-        flags = apsw.SQLITE_OPEN_READONLY if mode == "ro" else apsw.SQLITE_OPEN_READWRITE
-        connection: apsw.Connection | None = None
         try:
-            connection = apsw.Connection(
-                uri_of(self.path, mode), flags=flags | apsw.SQLITE_OPEN_URI
-            )  # fmt: skip
-            connection.set_busy_timeout(BUSY)
-            for option, value in _OPTIONS:
-                connection.config(option, value)
-            for pragma in _PRAGMAS:
-                connection.execute(f"PRAGMA {pragma}")
-            connection.execute("SELECT count(*) FROM main.sqlite_schema")
+            try:
+                connection = _opened(self.path, mode)
+            except apsw.ReadOnlyError as error:
+                if getattr(error, "extendedresult", 0) not in _UNFINISHED:
+                    raise
+                # A process was killed in a transaction. Only a connection that may write can roll
+                # it back, as the application's next one would; what was committed stays as it is.
+                _opened(self.path, "rw").close()
+                connection = _opened(self.path, mode)
         except apsw.Error as error:
-            if connection is not None:
-                connection.close(True)
             raise refused(self.name, error, opening=True) from error
         install(connection)
         self._open.append(connection)
         return connection
 
 
+def _opened(path: Path, mode: str) -> apsw.Connection:
+    """A connection with our settings that has read the file. Raises apsw.Error."""
+    flags = apsw.SQLITE_OPEN_READONLY if mode == "ro" else apsw.SQLITE_OPEN_READWRITE
+    connection = apsw.Connection(uri_of(path, mode), flags=flags | apsw.SQLITE_OPEN_URI)
+    try:
+        connection.set_busy_timeout(BUSY)
+        for option, value in _OPTIONS:
+            connection.config(option, value)
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("SELECT count(*) FROM main.sqlite_schema")
+    except apsw.Error:
+        connection.close(True)
+        raise
+    return connection
+
+
+_UNFINISHED = (
+    apsw.SQLITE_READONLY_ROLLBACK,
+    apsw.SQLITE_READONLY_RECOVERY,
+    apsw.SQLITE_READONLY_CANTINIT,
+)
 _OPTIONS = (
     (apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0),
     (apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 0),

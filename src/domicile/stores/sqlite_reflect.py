@@ -51,6 +51,8 @@ _ON_DELETE: dict[str, OnDelete] = {
     "NO ACTION": "no action", "RESTRICT": "restrict", "CASCADE": "cascade",
     "SET NULL": "set null", "SET DEFAULT": "set default",
 }  # fmt: skip
+_COLLATIONS = frozenset(("BINARY", "NOCASE", "RTRIM"))
+"""Built in; sqlite.org/datatype3.html, section 7. Others live in the application's process."""
 _SIZE = re.compile(r"\(\s*(\d+)")
 _dialect = SqliteDialect()
 
@@ -98,7 +100,6 @@ def reflect(connection: apsw.Connection) -> Reflected:
         "SELECT name, tbl_name FROM main.sqlite_schema WHERE type = 'trigger' ORDER BY name"
     ):
         triggers[str(table).lower()].append(str(name))
-    collations = {str(r[1]).upper() for r in connection.execute("PRAGMA collation_list")}
     found = Reflected(Schema())
     plain: dict[str, bool] = {}
     for _, name, kind, _, without_rowid, _ in sorted(
@@ -120,7 +121,7 @@ def reflect(connection: apsw.Connection) -> Reflected:
         columns = _columns(connection, name)
         strange = {
             c for c in (_collation(connection, name, column.name) for column in columns)
-            if c.upper() not in collations
+            if c.upper() not in _COLLATIONS
         }  # fmt: skip
         if strange:
             reason = f"its collation {', '.join(sorted(strange))} lives in the application only"
