@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 TARGET = Path(__file__).parents[1] / "src" / "domicile" / "estate" / "fideslang.json"
@@ -10,11 +11,10 @@ TARGET = Path(__file__).parents[1] / "src" / "domicile" / "estate" / "fideslang.
 
 def keys() -> dict[str, list[str]]:
     """The keys of data categories and uses, sorted, and the version they are from."""
-    import fideslang
     from fideslang.default_taxonomy import DEFAULT_TAXONOMY
 
     return {
-        "version": [fideslang.__version__],
+        "version": [version("fideslang")],
         "data_category": sorted(str(each.fides_key) for each in DEFAULT_TAXONOMY.data_category),
         "data_use": sorted(str(each.fides_key) for each in DEFAULT_TAXONOMY.data_use),
     }

@@ -1,4 +1,4 @@
-"""Countries as real data spell them. The lists are typed from ISO 3166-1, not taken from our code."""
+"""Countries as real data spell them; the lists are typed from ISO 3166-1."""
 
 from __future__ import annotations
 

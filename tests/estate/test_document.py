@@ -107,22 +107,22 @@ def test_a_bomb_of_aliases_is_refused_at_once() -> None:
         parse_document(bomb.encode(), "estate.yaml")
 
 
+def outcome(content: bytes) -> str:
+    """The digest, or the error's message; any other exception fails the test."""
+    try:
+        return parse_document(content, "x.yaml").digest
+    except DeclarationError as error:
+        return str(error)
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_data_or_one_error(content: bytes) -> None:
-    try:
-        document = parse_document(content, "x.yaml")
-    except DeclarationError as error:
-        assert error.line >= 1
-    else:
-        assert document.digest.startswith("sha256:")
+    assert outcome(content).startswith(("sha256:", "x.yaml:"))
 
 
 @given(st.text(alphabet="ab:-[]{},&*!|>'\"%@`#?\n\t ~<0", max_size=60))
 def test_any_text_is_data_or_one_error(text: str) -> None:
-    try:
-        parse_document(text.encode(), "x.yaml")
-    except DeclarationError as error:
-        assert error.line >= 1
+    assert outcome(text.encode()).startswith(("sha256:", "x.yaml:"))
 
 
 def test_files(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ that the mandates can tell apart, and every combination is tried with the condit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import product
@@ -58,7 +58,10 @@ def allows(clause: Clause, store: Store) -> bool:
 
 
 def conflicts(estate: Estate, mandates: Sequence[Mandate], as_of: date) -> tuple[Conflict, ...]:
-    """Each set of clauses in effect that leaves somebody's data no store, once, with an example.
+    """Sets of clauses in effect that leave somebody's data no store, each once, with an example.
+
+    Whoever is left without a store is in one of them; of several such sets for the same people,
+    the first that cannot be made smaller is told.
 
     Clauses that say `otherwise: erase` need no store and are left out.
     """
@@ -82,30 +85,39 @@ def conflicts(estate: Estate, mandates: Sequence[Mandate], as_of: date) -> tuple
         for person in people:
             binding = [duty for duty in about if duty.condition.holds(person)]
             for label in labels:
-                conflict = _conflict(estate, label, category, person, binding)
-                if conflict:
+                for conflict in _conflicts(estate, label, category, person, binding):
                     found.setdefault((conflict.clauses, label), conflict)
     return tuple(found.values())
 
 
-def _conflict(
+def _conflicts(
     estate: Estate, label: str, category: str, person: Person, binding: Sequence[_Duty]
-) -> Conflict | None:
-    """The smallest set of the binding clauses without a store, when there is one."""
-    if not _without_store(estate, label, binding):
-        return None
+) -> Iterator[Conflict]:
+    """The smallest sets of the binding clauses that no store, anywhere or declared, satisfies."""
+
+    def without_store(duties: Sequence[_Duty]) -> bool:
+        return _without_store(estate, label, duties)
+
+    for fails in (_impossible, without_store):
+        if fails(binding):
+            least = _least(binding, fails)
+            yield Conflict(
+                clauses=tuple((duty.mandate.id, duty.clause.id) for duty in least),
+                holds=label,
+                category=category,
+                person=person,
+                in_law=_impossible(least),
+            )
+
+
+def _least(binding: Sequence[_Duty], fails: Callable[[Sequence[_Duty]], bool]) -> list[_Duty]:
+    """Leave out what is not needed for it to fail."""
     least = list(binding)
     for duty in binding:
         fewer = [each for each in least if each is not duty]
-        if _without_store(estate, label, fewer):
+        if fails(fewer):
             least = fewer
-    return Conflict(
-        clauses=tuple((duty.mandate.id, duty.clause.id) for duty in least),
-        holds=label,
-        category=category,
-        person=person,
-        in_law=_impossible(least),
-    )
+    return least
 
 
 def _without_store(estate: Estate, label: str, binding: Sequence[_Duty]) -> bool:
