@@ -16,18 +16,9 @@ from domicile.estate.model import TableName
 from domicile.stores.schema import Table
 from tests.oracle.model import Row, Rows, Value, World, key_of
 from tests.oracle.outcome import Keys, Outcome, expected, kept_columns
-from tests.oracle.write import (
-    HOME_FILE,
-    SOURCE_FILE,
-    audited,
-    broken_keys,
-    bytes_of,
-    markers,
-    read_schema,
-    read_store,
-    write_world,
-)
+from tests.oracle.write import Ends, SqliteEnds, markers, write_world
 
+MakeEnds = Callable[[Path], Ends]  # from a directory of the world's own
 AS_OF = "2026-01-01"
 
 
@@ -96,12 +87,13 @@ def nothing_personal(world: World, side: str, table: Table, stub: Row) -> None:
             assert value != real[column.name], f"{side}: {table.name}.{column.name} of a stub"
 
 
-def check_plan(world: World) -> Outcome:
+def check_plan(world: World, ends: MakeEnds = SqliteEnds) -> Outcome:
     """Plan the move of a world's people; raises AssertionError where it is not the oracle's."""
     outcome = expected(world)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        compare_plan(world, outcome, plan(write_world(directory, world), directory / "plan.json"))
+        estate = write_world(directory, world, ends(directory))
+        compare_plan(world, outcome, plan(estate, directory / "plan.json"))
     return outcome
 
 
@@ -126,32 +118,32 @@ def same(what: str, got: object, wanted: object) -> None:
     assert got == wanted, f"{what}: got {got}, the oracle has {wanted}"
 
 
-def check_move(world: World, *, triggers: bool = False) -> Outcome:
+def check_move(world: World, ends: MakeEnds = SqliteEnds, *, triggers: bool = False) -> Outcome:
     """Plan, apply, and compare both stores; raises AssertionError where they differ."""
+    outcome = expected(world)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        estate = write_world(directory, world, triggers=triggers)
-        source, home = directory / SOURCE_FILE, directory / HOME_FILE
-        schemas = [read_schema(source), read_schema(home)]
+        stores = ends(directory)
+        estate = write_world(directory, world, stores, triggers=triggers)
+        catalogue = stores.catalogue()
         file = directory / "plan.json"
         plan(estate, file)
-        outcome = expected(world)
         run("apply", str(file), "--estate", str(estate), "--yes")
 
-        compare(world, "source", read_store(source, world), outcome.source, outcome.source_stubs)
-        compare(world, "home", read_store(home, world), outcome.home, outcome.home_stubs)
-        same("keys that lead nowhere", broken_keys(source) + broken_keys(home), [])
-        same("schema changed", [read_schema(source), read_schema(home)], schemas)
-        same("triggers of the application that fired", audited(source) + audited(home), 0)
-        nothing_left(world, outcome, source)
+        source, home = stores.rows(world)
+        compare(world, "source", source, outcome.source, outcome.source_stubs)
+        compare(world, "home", home, outcome.home, outcome.home_stubs)
+        same("keys that lead nowhere", stores.broken(), [])
+        same("schema changed", stores.catalogue(), catalogue)
+        same("triggers of the application that fired", stores.audited(), 0)
+        nothing_left(world, outcome, stores.source_bytes())
         again = plan(estate, directory / "again.json")
         same("left over for a second plan", by_table(again["steps"], "move", "rows"), Counter())
     return outcome
 
 
-def nothing_left(world: World, outcome: Outcome, source: Path) -> None:
+def nothing_left(world: World, outcome: Outcome, data: bytes) -> None:
     """The source's files do not have the bytes of what left."""
     left = {m for t, i in outcome.moving for m in markers([world.source[t][i]])}
     stays = {m for rows in outcome.source.values() for m in markers(rows)}
-    data = bytes_of(source)
     same("bytes left at the source", [m for m in left - stays if m in data], [])

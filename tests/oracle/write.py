@@ -1,4 +1,4 @@
-"""A world as a user has it: two SQLite files, estate.yaml and a mandate; and read back again.
+"""A world as a user has it: two stores, estate.yaml and a mandate; and read back again.
 
 SQLite is reached through the standard library here, not through the engine's driver.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
@@ -27,7 +28,8 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _list(names: tuple[str, ...]) -> str:
+def listed(names: tuple[str, ...]) -> str:
+    """Names as a list of SQL identifiers."""
     return ", ".join(quoted(n) for n in names)
 
 
@@ -39,12 +41,12 @@ def ddl(schema: Schema) -> str:
             f"{quoted(c.name)} {c.type}{'' if c.nullable else ' NOT NULL'}" for c in table.columns
         ]
         parts += [
-            f"{'PRIMARY KEY' if key.primary else 'UNIQUE'} ({_list(key.columns)})"
+            f"{'PRIMARY KEY' if key.primary else 'UNIQUE'} ({listed(key.columns)})"
             for key in table.keys
         ]
         parts += [
-            f"FOREIGN KEY ({_list(foreign.columns)}) REFERENCES {quoted(foreign.parent)}"
-            f" ({_list(foreign.parent_columns)}) ON DELETE {foreign.on_delete.upper()}"
+            f"FOREIGN KEY ({listed(foreign.columns)}) REFERENCES {quoted(foreign.parent)}"
+            f" ({listed(foreign.parent_columns)}) ON DELETE {foreign.on_delete.upper()}"
             for foreign in table.foreign_keys
         ]
         statements.append(f"CREATE TABLE {quoted(table.name)} (\n  " + ",\n  ".join(parts) + "\n)")
@@ -74,64 +76,115 @@ def opened(file: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def write_store(file: Path, world: World, rows: Rows, *, triggers: bool) -> None:
-    """A SQLite file with the schema and these rows; its triggers have not fired."""
-    with opened(file) as connection:
-        connection.executescript(ddl(world.schema))
-        for name, table in world.schema.tables.items():
-            places = ", ".join("?" for _ in table.names)
-            for row in rows.get(name, []):
-                connection.execute(
-                    f"INSERT INTO {quoted(name)} ({_list(table.names)}) VALUES ({places})",
-                    [row[c] for c in table.names],
-                )
-        broken = connection.execute("PRAGMA foreign_key_check").fetchall()
-        assert not broken, "the generator made rows whose keys are not whole"
-        if triggers:
-            connection.executescript(trigger_ddl(world.schema))
+class Ends(Protocol):
+    """Two stores of one kind, source and home: written, and looked at without the engine."""
+
+    def urls(self) -> tuple[str, str]:
+        """The URLs of source and home, as the estate has them."""
+        ...
+
+    def write(self, world: World, *, triggers: bool) -> None:
+        """Both stores with the schema and their rows; their triggers have not fired."""
+        ...
+
+    def rows(self, world: World) -> tuple[Rows, Rows]:
+        """All rows of the application's tables, at the source and at home."""
+        ...
+
+    def catalogue(self) -> list[object]:
+        """Everything that both catalogues say about the application's schema."""
+        ...
+
+    def broken(self) -> list[object]:
+        """Keys that lead nowhere, as the stores themselves find them."""
+        ...
+
+    def audited(self) -> int:
+        """How often a trigger of the application fired, at both ends."""
+        ...
+
+    def source_bytes(self) -> bytes:
+        """Everything in the source's live files."""
+        ...
 
 
-def read_store(file: Path, world: World) -> Rows:
-    """All rows of the application's tables."""
+class SqliteEnds:
+    """Two SQLite files in a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.files = (directory / SOURCE_FILE, directory / HOME_FILE)
+
+    def urls(self) -> tuple[str, str]:
+        """Relative to the estate's file."""
+        return (f"sqlite:{SOURCE_FILE}", f"sqlite:{HOME_FILE}")
+
+    def write(self, world: World, *, triggers: bool) -> None:
+        """Both files, new."""
+        for file, rows in zip(self.files, (world.source, world.home), strict=True):
+            with opened(file) as connection:
+                connection.executescript(ddl(world.schema))
+                for name, table in world.schema.tables.items():
+                    places = ", ".join("?" for _ in table.names)
+                    connection.executemany(
+                        f"INSERT INTO {quoted(name)} ({listed(table.names)}) VALUES ({places})",
+                        [[row[c] for c in table.names] for row in rows.get(name, [])],
+                    )
+                if triggers:
+                    connection.executescript(trigger_ddl(world.schema))
+        assert not self.broken(), "the generator made rows whose keys are not whole"
+
+    def rows(self, world: World) -> tuple[Rows, Rows]:
+        """The rows of both files."""
+        return (_read(self.files[0], world), _read(self.files[1], world))
+
+    def catalogue(self) -> list[object]:
+        """What `sqlite_master` says, apart from where it lies in the file."""
+        found: list[object] = []
+        for file in self.files:
+            with opened(file) as connection:
+                query = "SELECT type, name, tbl_name, sql FROM sqlite_master"
+                found.append(sorted(connection.execute(query).fetchall(), key=str))
+        return found
+
+    def broken(self) -> list[object]:
+        """By `PRAGMA foreign_key_check`."""
+        found: list[object] = []
+        for file in self.files:
+            with opened(file) as connection:
+                found += connection.execute("PRAGMA foreign_key_check").fetchall()
+        return found
+
+    def audited(self) -> int:
+        """The rows of the audit tables."""
+        return sum(_audited(file) for file in self.files)
+
+    def source_bytes(self) -> bytes:
+        """The file and its journals."""
+        file = self.files[0]
+        parts = [file.with_name(file.name + suffix) for suffix in FILE_SUFFIXES]
+        return b"".join(part.read_bytes() for part in parts if part.exists())
+
+
+def _read(file: Path, world: World) -> Rows:
     with opened(file) as connection:
         connection.row_factory = sqlite3.Row
         return {
             name: [
                 dict(row)
                 for row in connection.execute(
-                    f"SELECT {_list(table.names)} FROM {quoted(name)}"
+                    f"SELECT {listed(table.names)} FROM {quoted(name)}"
                 ).fetchall()
             ]
             for name, table in world.schema.tables.items()
         }
 
 
-def read_schema(file: Path) -> list[tuple[Any, ...]]:
-    """Everything that the file's catalogue says, apart from where it lies in the file."""
-    with opened(file) as connection:
-        found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
-        return sorted(found.fetchall(), key=str)
-
-
-def broken_keys(file: Path) -> list[tuple[Any, ...]]:
-    """The keys that lead nowhere, as SQLite itself finds them."""
-    with opened(file) as connection:
-        return connection.execute("PRAGMA foreign_key_check").fetchall()
-
-
-def audited(file: Path) -> int:
-    """How often a trigger fired."""
+def _audited(file: Path) -> int:
     with opened(file) as connection:
         names = [n for (n,) in connection.execute("SELECT name FROM sqlite_master")]
         if AUDIT not in names:
             return 0
         return int(connection.execute(f"SELECT count(*) FROM {quoted(AUDIT)}").fetchone()[0])
-
-
-def bytes_of(file: Path) -> bytes:
-    """Everything in the files of a store."""
-    parts = [file.with_name(file.name + suffix) for suffix in FILE_SUFFIXES]
-    return b"".join(part.read_bytes() for part in parts if part.exists())
 
 
 def markers(rows: list[Row]) -> list[bytes]:
@@ -210,12 +263,15 @@ def mandate_yaml(world: World) -> str:
     )
 
 
-def write_world(directory: Path, world: World, *, triggers: bool = False) -> Path:
+def write_world(directory: Path, world: World, ends: Ends, *, triggers: bool = False) -> Path:
     """Both stores, the estate and the mandate in a directory; gives the estate's file."""
-    write_store(directory / SOURCE_FILE, world, world.source, triggers=triggers)
-    write_store(directory / HOME_FILE, world, world.home, triggers=triggers)
+    ends.write(world, triggers=triggers)
+    stores = tuple(
+        replace(store, url=url) for store, url in zip(world.estate.stores, ends.urls(), strict=True)
+    )
+    placed = replace(world, estate=replace(world.estate, stores=stores))
     estate = directory / "estate.yaml"
-    estate.write_text(estate_yaml(world), encoding="utf-8")
+    estate.write_text(estate_yaml(placed), encoding="utf-8")
     mandates = directory / "mandates"
     mandates.mkdir()
     (mandates / "home.yaml").write_text(mandate_yaml(world), encoding="utf-8")

@@ -16,13 +16,17 @@ from hypothesis import strategies as st
 
 from domicile.estate.load import load_estate
 from domicile.stores.registry import open_store
+from tests.conftest import MakeDatabase
 from tests.oracle.compare import check_move, check_plan
 from tests.oracle.generate import random_world, worlds
 from tests.oracle.model import World
-from tests.oracle.write import write_world
+from tests.oracle.write import SqliteEnds, write_world
+from tests.oracle.write_postgres import PostgresEnds
+from tests.servers import TestServer
 
 EXAMPLES = 40
 SEEDS = 40
+POSTGRES_FIRST = 1000  # other worlds than those in SQLite
 random_worlds = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -40,7 +44,9 @@ def needs(*commands: str) -> pytest.MarkDecorator:
 @given(worlds())
 def test_what_is_declared_and_created_is_read_as_meant(world: World) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        estate = load_estate(write_world(Path(directory), world, triggers=True))
+        estate = load_estate(
+            write_world(Path(directory), world, SqliteEnds(Path(directory)), triggers=True)
+        )
         assert estate.subjects == world.estate.subjects
         assert estate.links == world.estate.links
         assert dict(estate.tables) == dict(world.estate.tables)
@@ -78,3 +84,10 @@ def test_after_apply_both_stores_are_what_the_oracle_says(world: World, triggers
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_richer_worlds_end_as_the_oracle_says(seed: int) -> None:
     check_move(random_world(seed), triggers=seed % 2 == 1)
+
+
+@needs("plan", "apply")
+def test_postgresql_ends_as_the_oracle_says(pg15: TestServer, database: MakeDatabase) -> None:
+    ends = PostgresEnds(database(pg15, "abroad"), database(pg15, "texas"), pg15.data)
+    for seed in range(POSTGRES_FIRST, POSTGRES_FIRST + SEEDS):
+        check_move(random_world(seed), lambda _: ends, triggers=seed % 2 == 1)
