@@ -391,7 +391,7 @@ def test_purge_leaves_no_bytes(tmp_path: Path, mode: str) -> None:
     store = _made(tmp_path / "a.db", f"PRAGMA journal_mode = {mode}", *_FAMILY)
     # The application is still there, keeps its journal, and had moved and deleted rows before.
     other = apsw.Connection(str(store.path))
-    other.execute(f"PRAGMA journal_mode = {mode}; PRAGMA secure_delete = OFF")
+    other.execute(f"PRAGMA journal_mode = {mode}")
     other.execute("CREATE INDEX by_mail ON person (mail)")
     for _ in range(50):
         other.execute(f"INSERT INTO person (mail) VALUES ('{SECRET}')")

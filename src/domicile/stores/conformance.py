@@ -274,6 +274,22 @@ class Conformance:
             )
         store.close()
 
+    def test_streams_run_beside_other_statements(self, bench: Bench) -> None:
+        store = _small(bench)
+        with store.read() as session:
+            d = session.dialect
+            numbers = [("n", bench.types["int"])]
+            session.load("n", numbers, ((n,) for n in range(10)))
+            ordered = f"SELECT n, n AS again FROM {d.temp('n')} ORDER BY n"
+            pairs = []
+            for one, two in zip(
+                session.stream(ordered, 3), session.stream(ordered, 3), strict=True
+            ):
+                assert session.query(f"SELECT count(*) FROM {d.table('person')}") == [(3,)]
+                pairs += list(zip(one, two, strict=True))
+            assert pairs == [((n, n), (n, n)) for n in range(10)]
+        store.close()
+
     def test_common_sql(self, bench: Bench) -> None:
         store = _small(bench)
         with store.read() as session:

@@ -32,6 +32,7 @@ class DuckdbSession:
         self.connection = connection
         self.dialect = DuckdbDialect(database)
         self.schema = schema
+        self._streams = 0
 
     def execute(self, sql: str) -> int:
         """Run one statement; the number of rows it inserted, updated, deleted or made."""
@@ -48,16 +49,21 @@ class DuckdbSession:
     def stream(self, sql: str, size: int = 10_000) -> Iterator[list[Row]]:
         """Run one query and yield its rows in lists of `size`.
 
-        One at a time: another statement on this session ends it.
+        A DuckDB connection has one result: the next statement would put its rows into this one's
+        place. So the rows go to a temporary table first, which DuckDB may spill to its own files.
         """
-        with translated(self.name):
-            result = self.connection.execute(sql)
-        while True:
-            with translated(self.name):
-                rows = result.fetchmany(size)
-            if not rows:
-                return
-            yield rows
+        self._streams += 1
+        kept = self.dialect.temp(f"stream {self._streams}")
+        total = self.execute(f"CREATE TEMPORARY TABLE {kept} AS {sql}")
+        first = self.query(f"SELECT min(rowid) FROM {kept}")[0][
+            0
+        ]  # a transaction's do not start at 0
+        for start in range(first or 0, (first or 0) + total, size):
+            yield self.query(
+                f"SELECT * FROM {kept} WHERE rowid >= {start} AND rowid < {start + size} "
+                "ORDER BY rowid"
+            )
+        self.execute(f"DROP TABLE {kept}")
 
     def load(self, name: str, columns: Sequence[tuple[str, str]], rows: Iterable[Row]) -> int:
         """Create temporary table `name` of `(column, DuckDB's type)` and fill it."""
