@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domicile.estate.countries import country_code, country_name, is_code, nearest_country
@@ -87,12 +87,14 @@ def test_recorded_music_shop() -> None:
     assert {name: country_code(name) for name in spelled} == spelled
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_gives_a_code_or_nothing(text: str) -> None:
     code = country_code(text)
     assert code is None or is_code(code)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([code for _, code in PAIRS if code]), st.sampled_from([str.lower, str.title])
 )

@@ -104,6 +104,15 @@ def test_the_digest_does_not_hold_the_environment(tmp_path: Path) -> None:
     assert one.digest != load(tmp_path, ESTATE.replace("key: customer_id", "key: id")).digest
 
 
+def test_the_digest_tells_places_and_no_passwords(tmp_path: Path) -> None:
+    def of(url: str) -> str:
+        return load(tmp_path, LEAST.replace("sqlite:b.db", url)).digest
+
+    assert of("postgresql://ana:one@h/db") == of("postgresql://bob:two@h/db")
+    assert of("postgresql://ana:one@h/db") != of("postgresql://ana:one@h/other")
+    assert of("sqlite:x.db") != of("sqlite:y.db")
+
+
 def with_lines(text: str) -> str:
     return LEAST + text
 
@@ -126,6 +135,8 @@ def with_lines(text: str) -> str:
         (LEAST.replace("sqlite:b.db", "postgresql://${NOT_SET}@h/b"), "stores.b.url", 4,
          "environment variable NOT_SET is not set"),
         (LEAST.replace("operator: X", "operator: '${NOT_SET}'", 1), "stores.a.operator", 3, "url"),
+        (LEAST.replace("  b:", "  b/c:"), "stores.b/c", 4, "a name of letters"),
+        (with_lines("subjects: {'': {register: app.c, key: id}}\n"), "subjects.", 5, "a name of"),
         (with_lines("subjects: {c: {register: app.c}}\n"), "subjects.c", 5, "key is missing"),
         (with_lines("subjects: {c: {register: ap.c, key: id}}\n"), "subjects.c.register", 5,
          "Did you mean app?"),

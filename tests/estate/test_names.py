@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domicile.estate.model import ColumnName, Hop, Path, TableName
@@ -20,16 +20,19 @@ NAMES = st.text(min_size=1, max_size=12).filter(lambda name: "\x00" not in name)
 TABLES = st.builds(TableName, NAMES, NAMES)
 
 
+@settings(deadline=None)
 @given(TABLES)
 def test_tables_come_back(table: TableName) -> None:
     assert parse_table(str(table)) == table
 
 
+@settings(deadline=None)
 @given(st.builds(ColumnName, TABLES, NAMES, st.lists(NAMES, max_size=3).map(tuple)))
 def test_columns_come_back(column: ColumnName) -> None:
     assert parse_column(str(column)) == column
 
 
+@settings(deadline=None)
 @given(st.lists(st.builds(Hop, NAMES, st.booleans()), max_size=4), NAMES)
 def test_paths_come_back(hops: list[Hop], column: str) -> None:
     path = Path(tuple(hops), column)

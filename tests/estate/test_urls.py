@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domicile.estate.urls import UrlFormatError, fill, normalise, place, safe
@@ -97,6 +97,7 @@ def test_shown(url: str, shown: str) -> None:
     assert safe(url) == shown
 
 
+@settings(deadline=None)
 @given(st.text(min_size=6, max_size=12, alphabet="qzjx/?#@:%&=;"), st.booleans())
 def test_a_password_is_never_shown(password: str, in_query: bool) -> None:
     word = f"hunter{password}word"

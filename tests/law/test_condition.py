@@ -90,7 +90,7 @@ def test_sql_and_python_agree(
     assert reading(condition, people) == [condition.holds(person) for person in people]
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(
     born=st.dates(date(1950, 1, 1), date(2010, 12, 31)),
     years=st.integers(1, 30),

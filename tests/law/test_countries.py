@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domicile.law.countries import UnknownCountryError, expand, is_code, members
@@ -55,6 +55,7 @@ def test_names_codes_and_groups_together() -> None:
         expand(["US", "Korea"], day)
 
 
+@settings(deadline=None)
 @given(st.dates(), st.sampled_from(["EU", "EEA"]))
 def test_members_are_codes_and_the_eea_is_wider(day: date, group: str) -> None:
     assert all(is_code(code) for code in members(group, day))

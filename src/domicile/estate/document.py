@@ -51,16 +51,18 @@ class Document:
             key = key[:-1]
         return self.lines.get(key, 1)
 
+    def at(self, key: Key) -> Any:
+        """The value at a key. Raises KeyError, IndexError."""
+        value: Any = self.data
+        for part in key:
+            value = value[part]
+        return value
+
     def error(self, key: Key, message: str, *, hint: str = "") -> DeclarationError:
         """The error to raise about the value at `key`."""
         return DeclarationError(
             message, file=self.file, line=self.line(key), key=shown_key(key), hint=hint
         )
-
-    @property
-    def digest(self) -> str:
-        """sha256:… of the data as canonical JSON (RFC 8785): comments and layout do not count."""
-        return "sha256:" + hashlib.sha256(rfc8785.dumps(self.data)).hexdigest()
 
 
 def read_document(path: str | Path) -> Document:
@@ -107,6 +109,11 @@ def parse_document(content: bytes, file: str) -> Document:
             hint="Remove control characters; save the file as UTF-8.",
         ) from None
     return builder.document()
+
+
+def digest(data: dict[str, Any]) -> str:
+    """sha256:… of data as canonical JSON (RFC 8785): comments and layout do not count."""
+    return "sha256:" + hashlib.sha256(rfc8785.dumps(data)).hexdigest()
 
 
 def shown_key(key: Key) -> str:
@@ -198,7 +205,7 @@ class _Builder:
 
     def document(self) -> Document:
         if self.root is None:
-            raise self._error("the file is empty", 1, "`domicile init` writes a first estate.")
+            raise self._error("the file is empty", 1)
         if not isinstance(self.root, dict):
             raise self._error(f"got {kind_of(self.root)}, expected `key: value` lines", 1)
         return Document(self.file, self.root, self.lines)

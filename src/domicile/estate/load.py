@@ -14,7 +14,7 @@ from typing import Any
 
 from domicile.estate import declared, urls
 from domicile.estate.declared import country
-from domicile.estate.document import Document, Key, read_document
+from domicile.estate.document import Document, Key, digest, read_document
 from domicile.estate.model import Estate, Organisation, Owner, Store
 from domicile.estate.names import NameFormatError, parse_label
 from domicile.estate.validate import validate
@@ -38,7 +38,7 @@ def load_estate(path: str | Path, env: Mapping[str, str] = os.environ) -> Estate
     return Estate(
         name=data["estate"],
         file=str(path),
-        digest=document.digest,
+        digest=_digest(document),
         stores=stores,
         subjects=subjects,
         controller=_controller(document),
@@ -86,6 +86,16 @@ def _stores(document: Document, env: Mapping[str, str]) -> tuple[Store, ...]:
             )
         )
     return tuple(stores)
+
+
+def _digest(document: Document) -> str:
+    """The digest of what is written, but for secrets: it is published, and a password that
+    somebody wrote into a URL could be found again from it by trying."""
+    stores = {
+        name: {**body, "url": urls.safe(body["url"])}
+        for name, body in document.data["stores"].items()
+    }
+    return digest({**document.data, "stores": stores})
 
 
 def _only_urls_have_variables(document: Document) -> None:

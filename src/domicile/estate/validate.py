@@ -82,6 +82,9 @@ def _explain(document: Document, error: ValidationError) -> DeclarationError:
             f"got {shown(value)}, expected one of {', '.join(known)}",
             hint=suggestion(str(value), known, names=""),
         )
+    at_key = document.at(key)
+    if isinstance(at_key, dict) and isinstance(value, str) and value in at_key:
+        key = (*key, value)  # of propertyNames: it is the name itself that is wrong
     expected = schema.get("description") or f"{error.validator} {asked}"
     return document.error(key, f"got {shown(value)}, expected {expected}")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from domicile.errors import DeclarationError
 from domicile.estate.declared import categories, known, uses
-from domicile.estate.document import Document, Key, read_document, suggestion
+from domicile.estate.document import Document, Key, digest, read_document, suggestion
 from domicile.estate.model import Estate
 from domicile.estate.validate import shown, validate
 from domicile.law import kinds
@@ -56,7 +56,7 @@ def load_mandate(path: str | Path, on: date | None = None) -> Mandate:
         issuer=data.get("issuer", ""),
         citation=data.get("citation", ""),
         deadline=deadline,
-        digest=document.digest,
+        digest=digest(document.data),
     )
 
 
