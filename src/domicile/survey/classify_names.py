@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from domicile.stores.schema import Table
 from domicile.survey.classify_vocabulary import (
+    ABBREVIATIONS,
     ADDRESSES,
     BEHAVIOUR,
     GEOGRAPHY,
@@ -58,6 +59,7 @@ class TableContext:
     behaviour: bool  # named after something that people do
     place: bool  # a look-up table of places, languages or currencies
     address: bool  # one row is an address
+    personal: bool  # any of the above but places, or one column that is plainly of people
     settings: bool  # one row is what somebody chose
 
 
@@ -71,7 +73,7 @@ def words(name: str) -> tuple[str, ...]:
         if word not in PHRASES:
             word = _DIGITS.sub("", word)
         if word:
-            found.append(word)
+            found.append(ABBREVIATIONS.get(word, word))
     return tuple(found)
 
 
@@ -116,6 +118,9 @@ def _unjoin(joined: str) -> NameVerdict | None:
                 return NameVerdict(PHRASES[rest], 0.75, rest)
             if rest in NAMING:
                 return NameVerdict("user.name", 0.75, joined)
+    # `factuurnummer`: a number of something that no phrase knows; its values are looked at first.
+    if joined.endswith(("nummer", "number")):
+        return NameVerdict(OPERATIONS, 0.55, joined[-6:])
     return None
 
 
@@ -148,12 +153,15 @@ def context(table: Table) -> TableContext:
     )
     headed = bool(parts) and any(word in PEOPLE for word in parts[-1:])
     place = bool(parts) and parts[-1] in GEOGRAPHY and not strong
+    people = headed or len(strong) >= 2
+    address = any(word in ADDRESSES for word in parts)
     return TableContext(
-        people=headed or len(strong) >= 2,
+        people=people,
         refers=people_keys,
         behaviour=any(word in BEHAVIOUR for word in parts),
         place=place,
-        address=any(word in ADDRESSES for word in parts),
+        address=address,
+        personal=people or people_keys or address or bool(strong),
         settings=any(
             word.startswith(("setting", "preference", "voorkeur", "einstellung")) for word in parts
         ),

@@ -66,7 +66,10 @@ def of_number(
     named: names.NameVerdict | None, about: names.TableContext, seen: values.Seen, some: list[str]
 ) -> Verdict:
     """The verdict on numbers: bare numbers are not people, unless name or checksum say so."""
-    if named and named.category.startswith(_NUMERIC):
+    if named and named.category == "user.location.precise" and about.place:
+        return Verdict(OPERATIONS, 0.7, names.BY, "where a place is, in a table of places")
+    things = named and named.category == "user.health_and_medical" and not about.personal
+    if named and named.category.startswith(_NUMERIC) and not things:
         if named.category == "user.location.precise" and seen.filled and not _degrees(some):
             return unknown("named like a coordinate, but its values are none")
         if named.phrase in ("cvv", "cvc") and any(len(v) > 4 for v in some):
@@ -127,10 +130,11 @@ def _telling_values(
         return _valued("user.authorization.password", 0.95, "its values are password hashes")
     if seen.share("token") >= 0.5:
         return _valued("user.authorization.credentials", 0.95, "its values are tokens or keys")
-    if seen.share("ipv4", "ipv6") >= 0.8 and seen.share("clock") < 0.5 and not _versions(named):
-        return _valued("user.device.ip_address", 0.9, "its values are IP addresses")
     if seen.share("mac") >= 0.8:
         return _valued(numbers.DEVICE, 0.9, "its values are hardware addresses")
+    addresses = seen.share("ipv4", "ipv6") >= 0.8 and seen.share("clock") < 0.5
+    if addresses and not _versions(named, seen, some):
+        return _valued("user.device.ip_address", 0.9, "its values are IP addresses")
     if seen.share("agent") >= 0.5:
         return _valued("user.device", 0.9, "its values are user agents")
     if seen.share("coordinates") >= 0.8:
@@ -168,8 +172,15 @@ def _valued(category: str, confidence: float, reason: str) -> Verdict:
     return Verdict(category, confidence, values.BY, reason)
 
 
-def _versions(named: names.NameVerdict | None) -> bool:
-    return bool(named and named.phrase in ("version", "release", "build", "migrationversion"))
+def _versions(named: names.NameVerdict | None, seen: values.Seen, some: list[str]) -> bool:
+    """Versions of four parts look like IPv4: told by the name, or by how small they start."""
+    if named and named.phrase.endswith(("version", "release", "build")):
+        return True
+    low = values.share(some, lambda value: value.partition(".")[0] in _LOW)
+    return seen.share("ipv6") < 0.5 and low > 0.5 and seen.distinct >= 5
+
+
+_LOW = frozenset("0123456789")
 
 
 def _of_urls(named: names.NameVerdict | None, about: names.TableContext) -> Verdict:
@@ -179,6 +190,11 @@ def _of_urls(named: names.NameVerdict | None, about: names.TableContext) -> Verd
         return Verdict("user.content", 0.55, BOTH, "addresses of what a person made or did")
     return Verdict(OPERATIONS, 0.6, BOTH, "addresses in a table without people")
 
+
+# Places that things have too, unlike streets.
+_PLACES = (
+    "user.contact.address.city", "user.contact.address.country", "user.contact.address.state",
+)  # fmt: skip
 
 # Shapes that the values of a category can have; a name is believed when most values have one.
 _EXPECTED: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -213,6 +229,8 @@ def _weighed(
     reason = f"its name says {named.phrase!r}"
     if category.startswith("user.contact.address") and about.place:
         return Verdict(OPERATIONS, 0.8, names.BY, "a place in a table of places")
+    if category in _PLACES and not about.personal:
+        return Verdict(OPERATIONS, 0.6, names.BY, "a place in a table without people")
     if category == "user.contact.organization" and not (about.people or about.refers):
         return Verdict(OPERATIONS, 0.6, names.BY, "an organisation in a table without people")
     if not seen.filled:

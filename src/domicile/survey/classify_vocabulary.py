@@ -33,7 +33,7 @@ _PERSONAL: Final = {
     """,
     "user.contact.fax_number": "fax faxnumber faxno faxnr faxnummer telefax telecopie",
     "user.name.first": """
-        firstname fname givenname givennames forename vorname voornaam roepnaam prenom
+        mi firstname fname givenname givennames forename vorname voornaam roepnaam prenom
         primernombre nombrepila firstnames initials voorletters middlename middleinitial
         secondname
     """,
@@ -51,9 +51,9 @@ _PERSONAL: Final = {
         parentname emergencycontact nextofkin salutation anrede aanhef signedby
     """,
     "user.account.username": """
-        username login loginname userlogin handle screenname nickname nick gebruikersnaam
-        benutzername nomutilisateur nombreusuario nomedeusuario preferredusername useralias
-        pseudo identifiant usuario logon logonname uname accounthandle channelhandle
+        assignee assignedto username login loginname userlogin handle screenname nickname nick
+        gebruikersnaam benutzername nomutilisateur nombreusuario nomedeusuario preferredusername
+        useralias pseudo identifiant usuario logon logonname uname accounthandle channelhandle
         twitterhandle instagram twitter skype skypename slackname telegramhandle discordtag
         gamertag benutzerkennung aanmeldnaam
     """,
@@ -100,10 +100,10 @@ _PERSONAL: Final = {
     "user.demographic.sexual_orientation": "sexualorientation seksuelevoorkeur ",
     "user.demographic.profile": "bio biography aboutme selfdescription profiletext",
     "user.demographic": """
-        nationality nationaliteit nationalitat nationalite nacionalidad staatsangehorigkeit
-        citizenship placeofbirth birthplace geburtsort geboorteplaats lieunaissance
-        lugarnacimiento education educationlevel householdsize veteranstatus birthcountry
-        countryofbirth numchildren kinderanzahl
+        staatsangehoerigkeit nationalitaet nationality nationaliteit nationalitat nationalite
+        nacionalidad staatsangehorigkeit citizenship placeofbirth birthplace geburtsort
+        geboorteplaats lieunaissance lugarnacimiento education educationlevel householdsize
+        veteranstatus birthcountry countryofbirth numchildren kinderanzahl
     """,
     "user.contact.address.street": """
         address addr addressline street streetaddress streetname streetnumber housenumber
@@ -122,7 +122,7 @@ _PERSONAL: Final = {
         zippostal billingzip shippingzip cep
     """,
     "user.contact.address.state": """
-        province provincie provincia region district departement bundesland county stateprovince
+        stcode stcd province provincie provincia region district bundesland county stateprovince
         statecode provincecode billingstate shippingstate prefecture kanton canton
     """,
     "user.contact.address.country": """
@@ -164,14 +164,14 @@ _PERSONAL: Final = {
         bsbnumber bankleitzahl blz ibannumber numerocompte
     """,
     "user.financial.credit_card": """
-        creditcard creditcardnumber cardnumber cardno ccnumber ccnum pan cvv cvc cardcvv
-        cardexpiry ccexp cardlast4 cardlastfour kreditkarte kreditkartennummer creditcardnummer
-        cartecredit tarjetacredito cardexpiration cardtype cardbrand cclast4
+        cardlast cclast creditcard creditcardnumber cardnumber cardno ccnumber ccnum pan cvv cvc
+        cardcvv cardexpiry ccexp cardlast4 cardlastfour kreditkarte kreditkartennummer
+        creditcardnummer cartecredit tarjetacredito cardexpiration cardtype cardbrand cclast4
     """,
     "user.financial": """
-        salary income wage gehalt salaris loon lohn salaire salario sueldo revenu ingresos
-        balance accountbalance saldo kontostand creditlimit creditscore networth hourlyrate
-        bonus annualincome monthlyincome debt monthlysalary commissionpct
+        stipendio stipendium lonn salary income wage gehalt salaris loon lohn salaire salario
+        sueldo revenu ingresos balance accountbalance saldo kontostand creditlimit creditscore
+        networth hourlyrate bonus annualincome monthlyincome debt monthlysalary commissionpct
     """,
     "user.payment": "paymentmethod stripecustomerid paypalid paymentreference mandatereference "
     "chequenumber paymenttoken paymentdetails zahlungsart betaalmethode",
@@ -213,8 +213,9 @@ _PERSONAL: Final = {
     "user.biometric": "fingerprint retinascan irisscan voiceprint faceembedding facedescriptor "
     "vingerafdruk fingerabdruck empreinte",
     "user.content.self_image": """
-        avatar avatarurl photo photourl profilephoto profilepicture profilepic profileimage
-        picture foto fotoperfil portrait selfie pasfoto avatarpath profielfoto profilbild
+        bild lichtbild profilbilder avatar avatarurl photo photourl profilephoto profilepicture
+        profilepic profileimage picture foto fotoperfil portrait selfie pasfoto avatarpath
+        profielfoto profilbild
     """,
     "user.content.private": """
         message messagetext messagebody dm chatmessage privatenote internalnote letter bericht
@@ -250,7 +251,8 @@ _PERSONAL: Final = {
     """,
     "user.job_title": "jobtitle job functie functietitel berufsbezeichnung beruf beroep "
     "occupation profession metier puesto cargo jobrole fonction",
-    "user.workplace": "employeeid employeenumber personeelsnummer personalnummer badgenumber "
+    "user.workplace": "department afdeling abteilung departement "
+    "employeeid employeenumber personeelsnummer personalnummer badgenumber "
     "hiredate hiredon terminationdate datumindienst eintrittsdatum matricule staffnumber "
     "mitarbeiternummer employeeno",
     "user.social": "friendcount followercount followerscount followingcount friends followers",
@@ -268,7 +270,8 @@ _PERSONAL: Final = {
 }
 
 _STRUCTURE: Final = """
-        id ids uuid guid pk fk key rowid seq sequence sequencenumber version revision rev status
+        method reference source capacity opened closed openedat statuscode typecode revenue id
+        ids uuid guid pk fk key rowid seq sequence sequencenumber version revision rev status
         state flag type kind typ soort class category categorie kategorie count cnt total number
         no nr num order sort sortorder ordinal position rank priority weight level index idx
         offset length size width height bytes filesize duration resolution bitrate fps created
@@ -297,6 +300,13 @@ _STRUCTURE: Final = """
         product artikel warehouse shelf storage code redirecturis clientid platform direction
         kategoria aspect schema tablename payloadversion lockversion tstamp lastsync
     """
+
+ABBREVIATIONS: Final = MappingProxyType({
+    "nm": "name", "cd": "code", "cty": "city", "ph": "phone", "dt": "date", "amt": "amount",
+    "lst": "last", "updt": "update", "stat": "status", "desc": "description", "cntry": "country",
+    "ctry": "country", "bday": "birthday", "pwd": "password", "img": "image",
+})  # fmt: skip
+"""Words that older schemas cut short, and what they stand for."""
 
 # What a thing is called or said to be: who it is about depends on the table.
 NAMING: Final = _set(
