@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from domicile.errors import DeclarationError, FidelityError, StoreRefused, StoreUnreachable
 from domicile.estate import model
-from domicile.stores import open_store, sqlite
+from domicile.stores import open_store, sqlite, sqlite_reflect
 from domicile.stores.schema import ForeignKey, Key
 from domicile.stores.sqlite import SqliteStore
 from domicile.stores.sqlite_load import bind
@@ -275,6 +275,39 @@ def test_a_locked_file_is_unreachable(tmp_path: Path, monkeypatch: pytest.Monkey
     store.reflect()
 
 
+def test_estimates_of_large_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_reflect, "WALKED", 0)
+    filled = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100) INSERT INTO "
+    )
+    store = _made(
+        tmp_path / "a.db",
+        "CREATE TABLE counted (k TEXT PRIMARY KEY) WITHOUT ROWID",
+        f"{filled} counted SELECT i FROM n",
+        "ANALYZE",
+        "CREATE TABLE spanned (x)",
+        f"{filled} spanned SELECT i FROM n",
+        "DELETE FROM spanned WHERE rowid < 50",
+        "CREATE TABLE unknown (k TEXT PRIMARY KEY) WITHOUT ROWID",
+        "CREATE TABLE empty (x)",
+    )
+    tables = store.reflect().tables
+    assert {t.name: (t.estimate, t.bytes) for t in tables.values()} == {
+        "counted": (100, 0), "spanned": (51, 0), "unknown": (0, 0), "empty": (0, 0),
+    }  # fmt: skip
+
+
+def test_a_file_in_utf_16(tmp_path: Path) -> None:
+    store = _made(
+        tmp_path / "a.db",
+        "PRAGMA encoding = 'UTF-16le'",
+        'CREATE TABLE "naïve ☃" (x TEXT PRIMARY KEY)',
+        "INSERT INTO \"naïve ☃\" VALUES ('☃𝄞')",
+    )
+    assert list(store.reflect().tables) == ["naïve ☃"]
+    assert store.sample("naïve ☃", ["x"], 1) == [("☃𝄞",)]
+
+
 def test_samples_without_rowid_and_of_what_is_not_there(tmp_path: Path) -> None:
     store = _made(
         tmp_path / "a.db",
@@ -324,6 +357,34 @@ def test_what_is_not_committed_is_rolled_back(tmp_path: Path) -> None:
         session.execute("DELETE FROM main.note")
     with store.read() as session:
         assert session.query("SELECT (SELECT count(*) FROM person), count(*) FROM note") == [(2, 2)]
+
+
+def test_a_commit_that_waits_for_a_reader_can_be_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY", 50)
+    store = _made(tmp_path / "a.db", *_FAMILY)
+    with store.write() as session:
+        session.begin()
+        session.execute("DELETE FROM main.person WHERE id = 1")
+        with store.read() as reader:
+            with pytest.raises(StoreUnreachable, match="locked"):
+                session.commit()
+            assert reader.query("SELECT count(*) FROM person") == [(2,)]
+        session.commit()
+    with store.read() as reader:
+        assert reader.query("SELECT count(*) FROM person") == [(1,)]
+
+
+def test_a_full_disk_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    store = _made(tmp_path / "a.db", *_FAMILY)
+    with store.write() as session:
+        session.query("PRAGMA main.max_page_count = 8")
+        session.begin()
+        with pytest.raises(StoreRefused, match="make room"):
+            session.execute("INSERT INTO main.log VALUES (hex(zeroblob(100000)))")
+    with store.read() as reader:
+        assert reader.query("SELECT count(*) FROM log") == [(0,)]
 
 
 def test_rows_pass_from_file_to_file(tmp_path: Path) -> None:

@@ -116,8 +116,8 @@ class SqliteStore:
 
         `tables` are those that rows left; none means all. ANALYZE runs again where statistics hold
         samples, full-text indexes over those tables are rebuilt, then VACUUM and a checkpoint.
-        SQLite may give new rowids to tables that have no index and no INTEGER PRIMARY KEY. Safe to
-        repeat. Raises StoreUnreachable while others hold the file; needs free disk of its size.
+        VACUUM may give new rowids to tables without an INTEGER PRIMARY KEY. Safe to repeat.
+        Raises StoreUnreachable while others hold the file; needs free disk of its size.
         """
         wanted = set(tables)
         connection = self._connect("rw")
