@@ -62,7 +62,14 @@ def test_names_of_the_recorded_video_store(name: str, code: str | None) -> None:
         ("Swaziland", "SZ"), ("Eswatini", "SZ"), ("North Macedonia", "MK"), ("Macedonia", "MK"),
         ("NO", "NO"), ("Niger", "NE"), ("Dominica", "DM"), ("Guinea", "GN"), ("Georgia", "GE"),
         ("Guinea-Bissau", "GW"), ("Samoa", "WS"), ("Kosovo", "XK"), ("EL", "GR"), ("PRC", "CN"),
-        ("UAE", "AE"), ("Åland Islands", "AX"), ("Hong\u00a0Kong", "HK"),
+        ("Congo, Republic of the", "CG"), ("Congo, Dem. Rep.", "CD"), ("Korea, Rep.", "KR"),
+        ("Korea, Dem. People's Rep.", "KP"), ("Egypt, Arab Rep.", "EG"), ("Gambia, The", "GM"),
+        ("Iran, Islamic Rep.", "IR"), ("Yemen, Rep.", "YE"), ("Micronesia, Fed. Sts.", "FM"),
+        ("Macedonia, the former Yugoslav Republic of", "MK"), ("Congo (Kinshasa)", "CD"),
+        ("United States (USA)", "US"), ("Holland / Netherlands", "NL"),
+        ("Republic of Ireland", "IE"),        ("United States Virgin Islands", "VI"), ("Großbritannien", "GB"), ("日本", "JP"),
+        ("Россия", "RU"), ("Ελλάδα", "GR"), ("UAE", "AE"),
+        ("Åland Islands", "AX"), ("Hong\u00a0Kong", "HK"),
     ],
 )  # fmt: skip
 def test_spellings(name: str, code: str) -> None:
@@ -75,7 +82,10 @@ def test_spellings(name: str, code: str) -> None:
         "", " ", "?", "-", "n/a", "N/A", "N.A.", "L.A.", "unknown", "Yugoslavia", "Korea",
         "Congo", "Virgin Islands", "America", "Europe", "EU", "Soviet Union", "Czechoslovakia",
         "Netherlands Antilles", "Saint Martin", "XX", "ZZ", "QQQ", "12", "840", "352",
-        "Netherlands / Belgium", "US or Canada", "Amsterdam", "Texas", "Republic", "United",
+        "Netherlands / Belgium", "USA (Mexico)", "Paris, France", "Georgia, USA",
+        "Republic of China",
+        "Netherlands (unknown)", "Channel Islands", "Congo (?)",
+        "US or Canada", "Amsterdam", "Texas", "Republic", "United",
     ],
 )  # fmt: skip
 def test_no_guess(name: str) -> None:

@@ -30,23 +30,26 @@ _SPELLINGS = {
     "FK": ["Falklands"],
     "GB": [
         "UK", "U K", "Great Britain", "Britain", "England", "Scotland", "Wales",
-        "Northern Ireland", "United Kingdom of Great Britain", "GB-ENG", "GB-SCT", "GB-WLS",
-        "GB-NIR",
+        "Northern Ireland", "England and Wales", "United Kingdom of Great Britain",
+        "Grossbritannien", "Grande-Bretagne", "Groot-Brittannie", "Gran Bretana", "Gran Bretagna",
+        "GB-ENG", "GB-SCT", "GB-WLS", "GB-NIR",
     ],
     "GR": ["EL", "Hellas"],  # EL is the EU's own code (Interinstitutional style guide, 7.1.1)
     "HK": ["Hong Kong SAR", "Hong Kong SAR China", "Hongkong"],
+    "IE": ["Eire", "Republic of Ireland"],
     "IR": ["Iran"],
     "KP": ["North Korea", "DPRK", "Korea North", "Korea DPR"],
     "KR": ["South Korea", "ROK", "Korea South", "Korea Rep", "Republic of Korea"],
     "KZ": ["Kazakstan"],  # the old English spelling, in pagila and sakila
-    "LA": ["Laos"],
+    "LA": ["Laos", "Lao PDR"],
+    "LY": ["Libyan Arab Jamahiriya"],
     "MD": ["Moldova"],
-    "MK": ["Macedonia", "FYROM", "Former Yugoslav Republic of Macedonia"],
+    "MK": ["Macedonia", "FYROM", "Macedonia, FYR", "Former Yugoslav Republic of Macedonia"],
     "MM": ["Burma"],
     "MO": ["Macau", "Macao"],
     "NL": ["Holland", "The Netherlands"],
     "PS": ["Palestine", "Palestinian Territories", "Palestinian Territory, Occupied"],
-    "RE": ["Runion"],  # Réunion that lost its é, as in pagila and sakila
+    "RE": ["Runion", "Reunion Island"],  # Réunion that lost its é, as in pagila and sakila
     "RU": ["Russia", "Russian Fed"],
     "SA": ["KSA"],
     "SH": ["Saint Helena"],
@@ -56,11 +59,14 @@ _SPELLINGS = {
     "TR": ["Turkey"],
     "TW": ["Taiwan", "Taiwan ROC", "Chinese Taipei"],
     "TZ": ["Tanzania"],
-    "US": ["U S", "U S A", "United States America", "US of A"],
+    "US": ["U S", "U S A", "US of A", "EEUU", "EE UU", "Etats-Unis d Amerique"],
     "VA": ["Vatican", "Vatican City", "Holy See"],
-    "VE": ["Venezuela"],
+    "VE": ["Venezuela", "Venezuela, RB"],
     "VG": ["BVI", "British Virgin Islands"],
-    "VI": ["USVI", "US Virgin Islands", "Virgin Islands US", "Virgin Islands of the United States"],
+    "VI": [
+        "USVI", "US Virgin Islands", "United States Virgin Islands", "Virgin Islands US",
+        "Virgin Islands of the United States",
+    ],
     "VN": ["Vietnam", "Viet Nam"],
     "XK": ["Kosovo"],
     "ZA": ["RSA"],
@@ -74,18 +80,43 @@ _AMBIGUOUS = {
 }  # fmt: skip
 """Names of several countries, of none, or of states that are no more."""
 
-_LANGUAGES = ("nl", "de", "fr", "es", "it", "pt", "pl", "sv", "da", "nb", "fi", "cs", "tr", "id")
+_WORDS = {
+    "st": "saint", "ste": "saint", "sankt": "saint", "rep": "republic", "dem": "democratic",
+    "fed": "federated", "sts": "states", "isl": "islands", "is": "islands",
+}  # fmt: skip
+"""Short words as lists of countries write them (`Korea, Dem. People's Rep.`)."""
+
+_LANGUAGES = (
+    "nl", "de", "fr", "es", "it", "pt", "pl", "sv", "da", "nb", "fi", "cs", "tr", "id", "hu", "ro",
+    "el", "ru", "uk", "ar", "he", "ja", "ko", "zh",
+)  # fmt: skip
 
 
 @lru_cache(maxsize=8192)
 def country_code(text: str) -> str | None:
     """The ISO 3166-1 alpha-2 code of a country's name or code, in any case; None when in doubt."""
-    folded = _fold(text)
-    if not folded or folded in _AMBIGUOUS:
-        return None
+    code = _one(text)
+    if code:
+        return code
+    # `Congo, Dem. Rep.` turned round; `United States (USA)` when all parts mean the same.
+    head, comma, tail = text.partition(",")
+    if comma:
+        return _name(_fold(f"{tail} {head}"))
+    parts = [part for part in re.split(r"[()\[\]/]", text[:200]) if part.strip()]
+    codes = {_one(part) for part in parts}
+    return codes.pop() if len(parts) > 1 and len(codes) == 1 else None
+
+
+def _one(text: str) -> str | None:
     # A code stands alone: `N/A`, `L.A.` and `S. A.` are not Namibia, Laos and Saudi Arabia.
     code = _codes().get(text.strip().upper()) if len(text.strip()) in (2, 3) else None
-    return code or _english().get(folded) or _other_languages().get(folded)
+    return code or _name(_fold(text))
+
+
+def _name(folded: str) -> str | None:
+    if not folded or folded in _AMBIGUOUS:
+        return None
+    return _english().get(folded) or _other_languages().get(folded)
 
 
 def nearest_country(text: str) -> str:
@@ -112,8 +143,7 @@ def _fold(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text[:200]).replace("&", " and ")
     plain = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
     words = re.sub(r"[^\w]+|_", " ", plain.replace("'", " ").replace("\u2019", " ")).split()
-    words = ["saint" if word in ("st", "ste", "sankt") else word for word in words]
-    return " ".join(word for word in words if word != "the")
+    return " ".join(_WORDS.get(word, word) for word in words if word not in ("the", "of"))
 
 
 def _variants(name: str) -> set[str]:
