@@ -447,8 +447,13 @@ def test_killed_in_a_transaction(tmp_path: Path, mode: str) -> None:
 # --- what the files keep
 
 
+@pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("mode", ["DELETE", "TRUNCATE", "PERSIST", "WAL"])
-def test_purge_leaves_no_bytes(tmp_path: Path, mode: str) -> None:
+def test_purge_leaves_no_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, large: bool
+) -> None:
+    if large:
+        monkeypatch.setattr(sqlite, "VACUUM_IN_MEMORY", 0)
     store = _made(tmp_path / "a.db", f"PRAGMA journal_mode = {mode}", *_FAMILY)
     # The application is still there, keeps its journal, and had moved and deleted rows before.
     other = apsw.Connection(str(store.path))
