@@ -191,6 +191,13 @@ async def _begin(connection: asyncpg.Connection[Any]) -> Any:
     return task
 
 
+PREPARED = """
+CREATE TABLE t (x int); CREATE TABLE u (x int); INSERT INTO t VALUES (1);
+BEGIN; INSERT INTO u VALUES (1); PREPARE TRANSACTION 'p';
+DELETE FROM t;
+"""
+
+
 def test_prepared_transactions_and_slots_are_named(
     fresh_server: Callable[..., TestServer],
 ) -> None:
@@ -198,8 +205,7 @@ def test_prepared_transactions_and_slots_are_named(
     server.sql("postgres", "ALTER SYSTEM SET max_prepared_transactions = 2")
     server.restart()
     url = server.create_database("t")
-    server.psql("t", stdin="CREATE TABLE t (x int); CREATE TABLE u (x int); INSERT INTO t VALUES "
-                "(1); BEGIN; INSERT INTO u VALUES (1); PREPARE TRANSACTION 'p'; DELETE FROM t")  # fmt: skip
+    server.psql("t", stdin=PREPARED)
     done = purge(_store(url), ["t"], lock_seconds=0.2)
     assert (SNAPSHOTS, True) in [
         (w, r.startswith("prepared transaction (1")) for w, r in done.problems
