@@ -114,7 +114,7 @@ def search() -> dict[str, float]:
     hosts = ["mail.example", "post.example.org", *(f"h{n}.example.net" for n in range(300))]
 
     def address(prefix: str, number: int) -> str:
-        return f"{prefix}{number * 7919 % 999_983}.x@{hosts[number % len(hosts)]}"
+        return f"{prefix}{number * 7919 % 999_983}@{hosts[number % len(hosts)]}"
 
     stay = [address("stay", n).encode() for n in range(100_000)]
     figures: dict[str, float] = {}
@@ -126,7 +126,7 @@ def search() -> dict[str, float]:
                         for _ in range(20_000)]  # fmt: skip
                 file.write(b"".join(page))
         megabytes = path.stat().st_size / 1e6
-        for count in (1_000, 10_000, 1_000_000):
+        for count in (1_000, 50_000, 1_000_000):
             emails = EmailSet(address("gone", n) for n in range(count))
             scan_files([path], emails, piece=1 << 16)
             start = time.perf_counter()

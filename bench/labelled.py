@@ -209,7 +209,7 @@ GENERATORS: dict[str, Make] = {
     "product": _of("Large Chair", "Small Lamp", "Light Desk", "Large Desk", "Small Chair"),
     "note": _note,
     "mailnote": _now_and_then(
-        lambda f, r, n: f"{f.paragraph(2)} Reach me at {f.email()} or {GENERATORS['e164'](f, r, n)}.",
+        lambda f, r, n: f"{f.paragraph(2)} Write to {f.email()} or {GENERATORS['e164'](f, r, n)}.",
         _note, 0.2,
     ),
     "search": lambda f, r, n: " ".join(f.words(2)),

@@ -59,7 +59,7 @@ def test_an_address_that_both_stays_and_left_is_found(tmp_path: Path) -> None:
 def test_every_cut_between_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: bool, piece: int
 ) -> None:
-    monkeypatch.setattr(residue_files, "LITERALS", 0 if many else 10_000)
+    monkeypatch.setattr(residue_files, "LITERALS", 0 if many else 50_000)
     for shift in range(20):
         data = b"\x00" * shift + b"x@ai ann@example.org b@c" + b"\x01" * 5
         found = scan(tmp_path, data, "ann@example.org", "b@c", "x@ai", piece=piece)

@@ -9,6 +9,7 @@ seen inside it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from domicile.stores.schema import Column, Table
 from domicile.survey import classify_names as names
@@ -29,10 +30,20 @@ def classify(table: Table, samples: Mapping[str, Sequence[str | None]]) -> dict[
     """
     about = names.context(table)
     keys = _surrogates(table)
-    return {
-        column.name: _decide(column, about, column.name in keys, samples.get(column.name))
-        for column in table.columns
-    }
+    found: dict[str, Verdict] = {}
+    for column in table.columns:
+        found[column.name] = _decide(column, about, column.name in keys, samples.get(column.name))
+    if not about.personal and any(_plainly_personal(verdict) for verdict in found.values()):
+        # The values say what the names did not: countries, say, are then those of people.
+        about = replace(about, personal=True)
+        for column in table.columns:
+            if found[column.name].category == OPERATIONS and column.name not in keys:
+                found[column.name] = _decide(column, about, False, samples.get(column.name))
+    return found
+
+
+def _plainly_personal(verdict: Verdict) -> bool:
+    return verdict.category.startswith("user.") and verdict.confidence >= 0.8
 
 
 def _surrogates(table: Table) -> frozenset[str]:

@@ -163,7 +163,7 @@ def _telling_values(
         return _of_urls(named, about)
     if category.startswith("user.") or seen.distinct < 3 or values.country_share(some) < 0.9:
         return None
-    if about.place or not (about.people or about.refers or about.address):
+    if about.place or not about.personal:
         return _valued(OPERATIONS, 0.7, "countries in a table without people")
     return _valued("user.contact.address.country", 0.8, "its values are countries")
 
