@@ -74,9 +74,16 @@ class FidelityError(StoreError):
 
 
 class PlanRefused(DomicileError):
-    """The plan is stale, finished, tampered with, over the cap, or not approved."""
+    """The plan is stale, finished, tampered with, over the cap, or not approved.
+
+    `code` is the reason as the evidence log names it.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, *, hint: str = "", code: str = "plan_stale") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
 
 
 class Stopped(DomicileError):

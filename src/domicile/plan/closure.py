@@ -6,16 +6,18 @@ For one action (rows going from a source to a home, or being erased):
 - `stubs[T]`:  rows that going rows refer to and that stay abroad as somebody else's: home gets a stub.
 - `left[T]`:   going rows that staying rows refer to: a stub is left at the source.
 - `present[T]`: going rows that the home has already, with equal values.
+- `completes[T]`: going rows for which the home has a stub.
+- `again[T]`: going rows that an unfinished run copied and that changed since: copied once more.
 """
 
 from __future__ import annotations
 
 from domicile.errors import StoreRefused
 from domicile.plan.home import Home
-from domicile.survey.stubs import Stubs
 from domicile.plan.verdicts import COLLISION, NO_STUB, Verdicts
 from domicile.survey.graph import Edge
 from domicile.survey.people import action
+from domicile.survey.stubs import Stubs
 from domicile.survey.work import Work
 
 
@@ -38,6 +40,7 @@ class Closure:
         self.left: dict[str, str] = {}
         self.present: dict[str, str] = {}
         self.completes: dict[str, str] = {}
+        self.again: dict[str, str] = {}
 
     def settle(self) -> None:
         """Compute all sets; hold what cannot go; repeat until nothing more is held."""
@@ -71,12 +74,15 @@ class Closure:
         bad: dict[str, str] = {}
         self.present = {}
         self.completes = {}
+        self.again = {}
         for table, going in self.going.items():
             state = self.home.compare(table, going)
             if state is None:
                 continue
             keys = ", ".join(self.shapes.labels(table))
-            for kept, into in (("same", self.present), ("stub", self.completes)):
+            for kept, into in (
+                ("same", self.present), ("stub", self.completes), ("ours", self.again),
+            ):  # fmt: skip
                 select = f"SELECT {keys} FROM {state} WHERE state = '{kept}'"
                 if self.work.count(f"({select}) s"):
                     into[table] = self.work.create(select)
@@ -193,7 +199,8 @@ class Closure:
             keys = ", ".join(self.shapes.labels(table))
             if self.work.count(state, "state = 'differs'"):
                 bad[table] = self.work.create(f"SELECT {keys} FROM {state} WHERE state = 'differs'")
-            has = self.work.create(f"SELECT {keys} FROM {state} WHERE state <> 'stub'")
+            # A stub of nobody's row cannot be: what was a person's came home, or the key is new.
+            has = self.work.create(f"SELECT {keys} FROM {state}")
             self._reduce(self.copies, table, has)
         for table, rows in list(self.stubs.items()):
             state = home.compare(table, rows)

@@ -54,5 +54,6 @@ def read(path: Path) -> Document:
             f"{path} was changed after it was made: its digest is {actual[:19]}…, "
             f"it says {document['digest'][:19]}…",
             hint="a plan is carried out as it was reviewed; make a new one",
+            code="plan_tampered",
         )
     return document

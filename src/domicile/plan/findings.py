@@ -72,7 +72,7 @@ class Report:
             "steps": self.steps,
             "held": self.held,
             "unknown": self.unknown,
-            "people": [self._people(o) for o in self.outcomes if o.closures],
+            "people": [o.identity() for o in self.outcomes if o.closures],
             "cost": self._cost(),
         }
         document["digest"] = digest_of(document)
@@ -202,12 +202,6 @@ class Report:
             "id": "", "op": op, "table": name, "from": cell.name, "to": to or None,
             "subjects": people, "rows": rows,
         })  # fmt: skip
-
-    def _people(self, outcome: Outcome) -> Doc:
-        people = sum(
-            n for (_, label), n in outcome.people.items() if label in outcome.labels.clauses
-        )
-        return {"store": outcome.cell.name, "people": people}
 
     def _cost(self) -> Doc:
         """What it would take: rows, bytes as the catalogue's averages say, seconds as measured

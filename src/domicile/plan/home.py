@@ -14,9 +14,13 @@ class Home:
     """One home store, seen from the session of a source store that holds the same schema."""
 
     def __init__(
-        self, name: str, source: Session, home: Session, graph: Graph, stubs: dict[str, str]
-    ) -> None:
-        """`stubs`: table → temporary table at home with the keys of stubs that Domicile left."""
+        self, name: str, source: Session, home: Session, graph: Graph, stubs: dict[str, str],
+        ours: str = "1 = 0",
+    ) -> None:  # fmt: skip
+        """`stubs`: table → temporary table at home with the keys of stubs that Domicile left.
+        `ours`: a condition over `t` for home rows that an unfinished run wrote and nobody since.
+        """
+        self.ours = ours
         self.name = name
         self.source = source
         self.home = home
@@ -41,7 +45,7 @@ class Home:
     def compare(self, table: str, rows: str) -> str | None:
         """Which of `rows` (k1 … kn) the home has: a table (k1 … kn, state) in the source session.
 
-        State is `same`, `differs` or `stub`. None when the home has none of them.
+        State is `same`, `differs`, `stub` or `ours`. None when the home has none of them.
         """
         if self.empty(table) or not self.here.identity(table):
             return None
@@ -71,7 +75,8 @@ class Home:
         digest = self._digest_here(table, "t")
         return self._work.create(
             f"SELECT {', '.join('r.' + k for k in keys)}, CASE WHEN l.state = 'stub' THEN 'stub' "
-            f"WHEN l.digest = {digest} THEN 'same' ELSE 'differs' END AS state "
+            f"WHEN l.digest = {digest} THEN 'same' WHEN l.state = 'ours' THEN 'ours' "
+            f"ELSE 'differs' END AS state "
             f"FROM {rows} r JOIN {loaded} l ON {match} "
             f"JOIN {dialect.table(table)} t ON {self.here.same(table, 't', 'r')}"
         )
@@ -93,12 +98,12 @@ class Home:
             self.home.dialect.text(f"t.{self.home.dialect.quote(c)}", shape.column(c).kind)
             for c in identity
         ]
-        stub = "'row'"
+        stub = f"CASE WHEN {self.ours} THEN 'ours' ELSE 'row' END"
         if table in self.stubs:
             same = self.there.same(table, "t", "s")
             stub = (
                 f"CASE WHEN EXISTS (SELECT 1 FROM {self.stubs[table]} s WHERE {same}) "
-                "THEN 'stub' ELSE 'row' END"
+                f"THEN 'stub' WHEN {self.ours} THEN 'ours' ELSE 'row' END"
             )
         join = ""
         if lookup:

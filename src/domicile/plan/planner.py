@@ -1,10 +1,12 @@
-"""Map × mandates → what goes, what is held, what is unknown. Design.md sections 2 and 4."""
+"""The data map under the mandates: what goes, what is held, what is unknown. Design.md sections 2 and 4."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from domicile.law.model import Mandate
 from domicile.plan.actions import Action, Labels, rules
@@ -12,6 +14,7 @@ from domicile.plan.closure import Closure
 from domicile.plan.home import Home
 from domicile.plan.verdicts import Verdicts
 from domicile.survey.ownership import Ownership
+from domicile.survey.people import BLOCK
 from domicile.survey.survey import Cell, Survey
 
 NO_HOME, REPORT = "no home", "report"
@@ -28,7 +31,21 @@ class Outcome:
     closures: dict[Action, Closure] = field(default_factory=dict)
     people: dict[tuple[str, int], int] = field(default_factory=dict)  # subject, label → people
     doubtful: dict[tuple[str, int], int] = field(default_factory=dict)  # subject, ubits → people
-    reported: dict[str, str] = field(default_factory=dict)  # table → rows of `report` actions
+
+    def identity(self) -> dict[str, Any]:
+        """Who is to be acted on here: how many, and a digest over their keys in any order."""
+        count = total = 0
+        for name, table in self.ownership.people.items():
+            people = self.cell.people[name]
+            query = f"SELECT {people.key_texts()} FROM {table} p WHERE p.lo >= {BLOCK}"
+            for batch in self.cell.session.stream(query):
+                count += len(batch)
+                for row in batch:
+                    person = hashlib.blake2b(repr((name, *row)).encode(), digest_size=16)
+                    total += int.from_bytes(person.digest())
+        total %= 1 << 128
+        digest = "sha256:" + hashlib.sha256(total.to_bytes(16)).hexdigest()
+        return {"store": self.cell.name, "people": count, "digest": digest}
 
 
 class Planner:
@@ -37,7 +54,10 @@ class Planner:
     def __init__(
         self, survey: Survey, mandates: Sequence[Mandate], as_of: date,
         proposed: frozenset[str] = frozenset(), progress: Callable[[str], None] = lambda _: None,
+        marks: Callable[[str, str], str] = lambda _source, _home: "1 = 0",
     ) -> None:  # fmt: skip
+        """`marks(source, home)`: a condition for rows at home that an unfinished run wrote."""
+        self.marks = marks
         self.survey = survey
         self.mandates = mandates
         self.as_of = as_of
@@ -102,4 +122,7 @@ class Planner:
         if action.kind != "move":
             return None
         home = self.survey.cells[action.home]
-        return Home(home.name, cell.session, home.session, cell.graph, home.stubs)
+        return Home(
+            home.name, cell.session, home.session, cell.graph, home.stubs,
+            self.marks(cell.name, home.name),
+        )  # fmt: skip

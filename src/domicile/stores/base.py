@@ -121,6 +121,10 @@ class Store(Protocol):
         """A session for survey and plan: one snapshot, application tables never written."""
         ...
 
+    def write(self) -> AbstractContextManager[Session]:
+        """A session for apply; its transactions are the caller's. Only where `capabilities.write`."""
+        ...
+
     def sample(self, table: str, columns: Sequence[str], rows: int) -> list[Row]:
         """Up to `rows` rows spread over the table, each value as canonical text or None."""
         ...

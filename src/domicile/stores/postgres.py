@@ -49,6 +49,8 @@ SETTINGS = {
     "extra_float_digits": "1", "bytea_output": "hex", "xmlbinary": "base64",
     # A row that a policy would hide is an error, never a silent miss.
     "row_security": "off",
+    # A home that forgets a commit after the source has deleted would lose rows.
+    "synchronous_commit": "on",
     "default_transaction_read_only": "off", "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0", "jit": "off",
     "application_name": "domicile",
@@ -136,12 +138,12 @@ class PostgresSession:
         # Statistics of these few columns are small whole numbers and keys; `purge` clears them.
         self.execute(f"ANALYZE {self.dialect.temp(name)}")
 
-    def copy_out(self, sql: str, sink: Callable[[bytes], Awaitable[None]], binary: bool) -> int:
+    def copy_out(self, sql: str, sink: Callable[[bytes], Coroutine[Any, Any, None]], binary: bool) -> int:
         """COPY (sql) TO `sink`, raw; the number of rows."""
         return run(self.copy_out_async(sql, sink, binary))
 
     async def copy_out_async(
-        self, sql: str, sink: Callable[[bytes], Awaitable[None]], binary: bool
+        self, sql: str, sink: Callable[[bytes], Coroutine[Any, Any, None]], binary: bool
     ) -> int:
         try:
             status = await self.connection.copy_from_query(

@@ -115,7 +115,7 @@ class Graph:
     def attachments(self) -> list[str]:
         """Attachment tables, those that others describe first."""
         names = [t for t, r in self.roles.items() if r == "attachment"]
-        below = nx.DiGraph()
+        below: nx.DiGraph[str] = nx.DiGraph()
         below.add_nodes_from(names)
         for name in names:
             for edge in self.edges[name]:
@@ -246,7 +246,7 @@ def _reaching(graph: Graph, *, through_attachments: bool) -> frozenset[str]:
 
 
 def _order(graph: Graph) -> list[list[str]]:
-    below = nx.DiGraph()
+    below: nx.DiGraph[str] = nx.DiGraph()
     below.add_nodes_from(sorted(graph.owned))
     for child in graph.owned:
         for edge in graph.edges[child]:

@@ -133,10 +133,17 @@ class People:
 
     def texts(self, only: str = "") -> str:
         """A query of all people here as texts: key …, residence, born. For other stores."""
-        keys = ", ".join(self._text(i) for i in range(len(self.keys)))
-        return f"SELECT {keys}, residence, born FROM {self.raw} p WHERE present = 1 {only}"
+        return (
+            f"SELECT {self.key_texts()}, residence, born FROM {self.raw} p WHERE present = 1 {only}"
+        )
+
+    def key_texts(self) -> str:
+        """The key of people (alias `p`) as canonical texts."""
+        return ", ".join(self._text(i) for i in range(len(self.keys)))
 
     def _text(self, index: int) -> str:
+        if not self.local:
+            return f"p.k{index + 1}"
         table = self.graph.table(self.subject.register.table)
         kind = table.column(self.subject.key[index]).kind
         return self.session.dialect.text(f"p.k{index + 1}", kind)

@@ -22,20 +22,18 @@ CREATE TABLE IF NOT EXISTS stub (
   PRIMARY KEY (store, name, keys)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run (
-  plan TEXT PRIMARY KEY, state TEXT NOT NULL, started TEXT NOT NULL, finished TEXT
+  plan TEXT PRIMARY KEY, state TEXT NOT NULL, at TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS batch (
-  plan TEXT NOT NULL, source TEXT NOT NULL, action TEXT NOT NULL, number INTEGER NOT NULL,
-  state TEXT NOT NULL, mark TEXT NOT NULL DEFAULT '', seen TEXT NOT NULL DEFAULT '',
-  rows INTEGER NOT NULL DEFAULT 0,
-  PRIMARY KEY (plan, source, action, number)
+  plan TEXT NOT NULL, run TEXT NOT NULL, source TEXT NOT NULL, home TEXT NOT NULL,
+  number INTEGER NOT NULL, mark TEXT NOT NULL, seen TEXT NOT NULL, state TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS purged (
-  store TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (store, name)
+CREATE TABLE IF NOT EXISTS pair (
+  plan TEXT NOT NULL, run TEXT NOT NULL, source TEXT NOT NULL, home TEXT NOT NULL,
+  tables TEXT NOT NULL, mark TEXT NOT NULL, source_mark TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS moved (
-  plan TEXT NOT NULL, source TEXT NOT NULL, home TEXT NOT NULL, name TEXT NOT NULL,
-  rows INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (plan, source, home, name)
+CREATE TABLE IF NOT EXISTS purge (
+  store TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (store, name)
 );
 """
 
@@ -102,6 +100,92 @@ class State:
         self.connection.executemany(
             "DELETE FROM stub WHERE store = ? AND name = ? AND keys = ?",
             ((store, table, json.dumps(k)) for k in keys),
+        )
+
+    def doubt_stubs(self, store: str, table: str, keys: Iterable[Keys]) -> None:
+        """These stubs are about to be replaced by their real rows."""
+        self.connection.executemany(
+            "UPDATE stub SET sure = 0 WHERE store = ? AND name = ? AND keys = ?",
+            ((store, table, json.dumps(k)) for k in keys),
+        )
+
+    # The journal of apply.
+
+    def run_state(self, plan: str) -> str:
+        """`started`, `finished`, or "" for a plan that was never applied."""
+        row = self.connection.execute("SELECT state FROM run WHERE plan = ?", (plan,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def set_run(self, plan: str, state: str) -> None:
+        """Note that a plan was started or finished."""
+        self.connection.execute(
+            "INSERT INTO run VALUES (?, ?, datetime('now')) "
+            "ON CONFLICT (plan) DO UPDATE SET state = excluded.state, at = excluded.at",
+            (plan, state),
+        )
+
+    def note_batch(
+        self, plan: str, run: str, source: str, home: str, number: int, mark: str, seen: str
+    ) -> None:
+        """A transaction at home is about to be committed, with rows that the source still has."""
+        self.connection.execute(
+            "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, 'copied')",
+            (plan, run, source, home, number, mark, seen),
+        )
+
+    def marks(self, source: str, home: str) -> list[str]:
+        """The transactions at home whose rows may still be at the source too."""
+        rows = self.connection.execute(
+            "SELECT mark FROM batch WHERE source = ? AND home = ? AND state <> 'deleted'",
+            (source, home),
+        )
+        return [str(r[0]) for r in rows]
+
+    def note_pair(
+        self, plan: str, run: str, source: str, home: str, tables: list[str], mark: str,
+        source_mark: str,
+    ) -> None:  # fmt: skip
+        """Rows without a key are about to be committed at home, then deleted at the source, by
+        these two transactions."""
+        self.connection.execute(
+            "INSERT INTO pair VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (plan, run, source, home, json.dumps(tables), mark, source_mark),
+        )
+
+    def pairs(self) -> list[tuple[str, str, list[str], str, str]]:
+        """Pairs of transactions whose end was not noted: source, home, tables, marks."""
+        rows = self.connection.execute("SELECT source, home, tables, mark, source_mark FROM pair")
+        return [(r[0], r[1], json.loads(r[2]), r[3], r[4]) for r in rows]
+
+    def end_pairs(self) -> None:
+        """Both transactions of every pair are settled."""
+        self.connection.execute("DELETE FROM pair")
+
+    def finish_batches(self, source: str, home: str) -> None:
+        """All that was copied from there is deleted there."""
+        self.connection.execute(
+            "UPDATE batch SET state = 'deleted' WHERE source = ? AND home = ?", (source, home)
+        )
+
+    # What is still to be purged.
+
+    def note_purge(self, store: str, tables: Iterable[str]) -> None:
+        """Rows are about to leave these tables; their bytes must go too."""
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO purge VALUES (?, ?)", ((store, t) for t in tables)
+        )
+
+    def unpurged(self, store: str) -> list[str]:
+        """The tables of a store that rows left and whose bytes were not purged yet."""
+        rows = self.connection.execute(
+            "SELECT name FROM purge WHERE store = ? ORDER BY name", (store,)
+        )
+        return [str(r[0]) for r in rows]
+
+    def purged(self, store: str, tables: Iterable[str]) -> None:
+        """The bytes are gone from the live files of these tables."""
+        self.connection.executemany(
+            "DELETE FROM purge WHERE store = ? AND name = ?", ((store, t) for t in tables)
         )
 
     def close(self) -> None:

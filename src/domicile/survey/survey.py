@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -38,12 +38,19 @@ class Cell:
         return self.declared.name
 
 
+Opener = Callable[[Store], AbstractContextManager[Session]]
+
+
 class Survey:
     """Opens what an estate declares. A context manager; nothing in the stores is changed."""
 
-    def __init__(self, estate: model.Estate, state: State | None) -> None:
+    def __init__(
+        self, estate: model.Estate, state: State | None, opener: Opener | None = None
+    ) -> None:
+        """`opener` opens the session of each store; left out, one that only reads."""
         self.estate = estate
         self.state = state
+        self.opener = opener or (lambda store: store.read())
         self.cells: dict[str, Cell] = {}
         self._stack = ExitStack()
 
@@ -93,7 +100,7 @@ class Survey:
         self._stack.callback(store.close)
         schema = store.reflect()
         # An empty home is described by its cells; `create_schema` is the plan's business.
-        session = self._stack.enter_context(store.read())
+        session = self._stack.enter_context(self.opener(store))
         graph = Graph(declared.holds, schema, self.estate)
         self.cells[declared.name] = Cell(declared, store, schema, graph, session)
 

@@ -16,9 +16,22 @@ class Work:
     def create(self, select: str) -> str:
         """A new temporary table filled by `select`; its qualified name."""
         name = self.name()
-        self.session.execute(f"CREATE TEMP TABLE {self.session.dialect.quote(name)} AS {select}")
+        dialect = self.session.dialect
+        self.session.execute(f"CREATE TEMP TABLE {dialect.quote(name)} AS {select}")
+        if dialect.name == "sqlite":
+            self._index(name)
         self.session.analyse(name)
-        return self.session.dialect.temp(name)
+        return dialect.temp(name)
+
+    def _index(self, name: str) -> None:
+        """SQLite joins by nested loops: without an index every lookup reads the whole table."""
+        rows = self.session.query(
+            f"SELECT name FROM pragma_table_info({self.session.dialect.literal(name)}, 'temp') "
+            "WHERE name GLOB 'k[0-9]*' ORDER BY cid"
+        )
+        if rows:
+            keys = ", ".join(str(r[0]) for r in rows)
+            self.session.execute(f"CREATE INDEX temp.i_{name} ON {name} ({keys})")
 
     def name(self) -> str:
         """A fresh bare name, for `Session.load`."""

@@ -1,0 +1,176 @@
+"""Rows from one store to another, with a digest on the way and one of what is read back.
+
+Same kind to same kind through the native bulk path; otherwise as canonical texts, with the types
+of the home reading them, so that what comes back can be held against what left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from domicile.apply.ends import End
+from domicile.errors import FidelityError, StoreRefused
+from domicile.stores.base import Row
+from domicile.stores.postgres import PostgresSession, run
+from domicile.stores.schema import Table
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What went over: rows, bytes on the way, and the digest of those bytes."""
+
+    rows: int
+    size: int
+    digest: str  # sha256:…
+
+
+class Carrier:
+    """Carries rows of one source to one home, both inside transactions of the caller.
+
+    A `select` is a template whose `{}` stands for the select list over alias `t`.
+    """
+
+    def __init__(self, source: End, home: End) -> None:
+        self.source = source
+        self.home = home
+        self.native = isinstance(source.session, PostgresSession) and isinstance(
+            home.session, PostgresSession
+        )
+        names = (source.session.dialect.name, home.session.dialect.name)
+        self._same_kind = names[0] == names[1]
+        self._to_postgres = names[1] == "postgres"
+
+    def carry(self, table: Table, select: str, columns: list[str]) -> Carried:
+        """Carry the rows of `select` into `columns` of `table` at home.
+
+        Raises StoreRefused; FidelityError for a value that the home would not give back.
+        """
+        if self.native:
+            return run(self._raw(table, select.format(self.listed(self.source, table, columns))))
+        if self._to_postgres:
+            sent = select.format(self.listed(self.source, table, columns))
+        else:
+            q = self.source.session.dialect.quote
+            sent = select.format(", ".join(f"t.{q(c)}" for c in columns))
+        rows = (row for batch in self.source.session.stream(sent) for row in batch)
+        taken = self.home.fill(table.name, columns, rows)
+        read = self.read(self.source, table, select, columns)
+        if taken != read.rows:
+            raise FidelityError(
+                table.name, f"the home took {taken} of {read.rows} rows",
+                hint="is there a rule or trigger that swallows rows?",
+            )  # fmt: skip
+        return read
+
+    def read(
+        self, end: End, table: Table, select: str, columns: list[str], *, order: bool = True
+    ) -> Carried:
+        """Read rows for their digest alone; in an order of their own when `order` is false."""
+        query = select.format(self.listed(end, table, columns))
+        if order or not self.native:
+            query += self._sorted(end, table)
+        if self.native:
+            return run(self._raw_read(end, table, query))
+        digest = hashlib.sha256()
+        count = size = 0
+        for batch in end.session.stream(query):
+            for row in batch:
+                line = _line(row)
+                digest.update(line)
+                size += len(line)
+            count += len(batch)
+        return Carried(count, size, "sha256:" + digest.hexdigest())
+
+    def listed(self, end: End, table: Table, columns: list[str]) -> str:
+        """What is compared of a row: raw values where the kinds are the same, else canonical
+        texts by the home's types, so that equal values are equal texts."""
+        dialect = end.session.dialect
+        if self.native:
+            return ", ".join(f"t.{dialect.quote(c)}" for c in columns)
+        if self._same_kind:
+            return ", ".join(f"quote(t.{dialect.quote(c)})" for c in columns)
+        return ", ".join(
+            dialect.text(f"t.{dialect.quote(c)}", table.column(c).kind) for c in columns
+        )
+
+    def _sorted(self, end: End, table: Table) -> str:
+        """An order that two stores agree on, whatever their collations."""
+        dialect = end.session.dialect
+        names = table.identity or tuple(c.name for c in table.columns if not c.generated)
+        binary = ' COLLATE "C"' if dialect.name == "postgres" else ""
+        texts = (dialect.text(f"t.{dialect.quote(c)}", table.column(c).kind) for c in names)
+        return " ORDER BY " + ", ".join(f"{t}{binary}" for t in texts)
+
+    def _binary(self, table: Table) -> bool:
+        assert isinstance(self.source.session, PostgresSession)
+        assert isinstance(self.home.session, PostgresSession)
+        return not any(
+            table.name in s.store.reflected().text_copy
+            for s in (self.source.session, self.home.session)
+        )
+
+    async def _raw(self, table: Table, select: str) -> Carried:
+        """COPY to COPY on one loop: what the source sends is hashed and handed on as it comes."""
+        source, home = self.source.session, self.home.session
+        columns = [c.name for c in table.columns if not c.generated]
+        assert isinstance(source, PostgresSession)
+        assert isinstance(home, PostgresSession)
+        binary = self._binary(table)
+        digest = hashlib.sha256()
+        size = 0
+        chunks: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=16)
+
+        async def take(chunk: bytes) -> None:
+            nonlocal size
+            digest.update(chunk)
+            size += len(chunk)
+            await chunks.put(chunk)
+
+        async def give() -> AsyncIterator[bytes]:
+            while (chunk := await chunks.get()) is not None:
+                yield chunk
+
+        async def send() -> int:
+            count = await source.copy_out_async(select, take, binary)
+            await chunks.put(None)
+            return count
+
+        sending = asyncio.ensure_future(send())
+        taking = asyncio.ensure_future(home.copy_in_async(table.name, columns, give(), binary))
+        done, pending = await asyncio.wait({sending, taking}, return_when=asyncio.FIRST_EXCEPTION)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        for task in done:
+            task.result()
+        if sending.result() != taking.result():
+            raise StoreRefused(
+                home.store.name, f"table {table.name} took {taking.result()} rows of "
+                f"{sending.result()}", hint="is there a rule or trigger that swallows rows?",
+            )  # fmt: skip
+        return Carried(sending.result(), size, "sha256:" + digest.hexdigest())
+
+    async def _raw_read(self, end: End, table: Table, select: str) -> Carried:
+        assert isinstance(end.session, PostgresSession)
+        digest = hashlib.sha256()
+        size = 0
+
+        async def take(chunk: bytes) -> None:
+            nonlocal size
+            digest.update(chunk)
+            size += len(chunk)
+
+        count = await end.session.copy_out_async(select, take, self._binary(table))
+        return Carried(count, size, "sha256:" + digest.hexdigest())
+
+
+def _line(row: Row) -> bytes:
+    """A row of texts so that no two rows give the same bytes: each length-prefixed, NULL apart."""
+    parts = [
+        b"-" if value is None else b"%d:%s" % (len(text := str(value).encode()), text)
+        for value in row
+    ]
+    return b",".join(parts) + b"\n"

@@ -1,0 +1,59 @@
+"""What every part of one run of apply shares: the plan, the journal, the log, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from domicile.evidence.kinds import make
+from domicile.plan.document import Document
+from domicile.survey.state import State
+
+
+class Appends(Protocol):
+    """The part of the evidence log that apply needs."""
+
+    def append(self, entries: list[dict[str, Any]]) -> object:
+        """Durable when it returns."""
+        ...
+
+
+@dataclass
+class Run:
+    """One run of one plan."""
+
+    plan: Document
+    state: State
+    log: Appends
+    number: str  # hexadecimal, fresh for each run
+    progress: Callable[[str, int], None] = lambda _what, _rows: None
+    postponed: int = 0  # rows that changed under way: the next round takes them
+    entries: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def digest(self) -> str:
+        """The plan's digest."""
+        return str(self.plan["digest"])
+
+    @property
+    def estate(self) -> str:
+        """The estate's name."""
+        return str(self.plan["estate"])
+
+    def step(self, op: str, table: str, source: str) -> str:
+        """The id of the plan's step for an operation; `unplanned` for what growth added."""
+        for step in self.plan["steps"]:
+            if (step["op"], step["table"], step["from"]) == (op, table, source):
+                return str(step["id"])
+        return "unplanned"
+
+    def note(self, kind: str, **fields: Any) -> None:
+        """An entry for the log, written with the next `flush`."""
+        self.entries.append(make(kind, self.estate, **fields))
+
+    def flush(self) -> None:
+        """Write the noted entries; durable when it returns."""
+        if self.entries:
+            self.log.append(self.entries)
+            self.entries = []

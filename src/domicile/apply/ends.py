@@ -1,0 +1,260 @@
+"""The two ends of a move: transactions, what has changed since it was read, quiet writing.
+
+One class a kind of store; `end_of` finds it. Conditions are SQL over the alias of a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from domicile.errors import StoreRefused, UsageError
+from domicile.stores.base import Row, Session
+from domicile.stores.postgres import PostgresSession
+from domicile.stores.sqlite_load import insert
+from domicile.stores.sqlite_session import SqliteWriteSession, translated
+
+
+class End(Protocol):
+    """One store while apply writes it."""
+
+    concurrent: bool
+    """Whether others may write between the snapshot and the deletion."""
+
+    @property
+    def session(self) -> Session:
+        """The session of `write` that it works in."""
+        ...
+
+    def snapshot(self) -> str:
+        """Begin the transaction in which rows are read; a mark of what is visible in it."""
+        ...
+
+    def begin(self) -> str:
+        """Begin a transaction that writes, with triggers and cascades quiet; a mark of its own."""
+        ...
+
+    def commit(self) -> None:
+        """Make it durable."""
+        ...
+
+    def rollback(self) -> None:
+        """Give it up. Harmless when nothing was begun."""
+        ...
+
+    def unchanged(self, alias: str, seen: str) -> str:
+        """The row is as it was at the snapshot `seen`; false when in doubt."""
+        ...
+
+    def ours(self, alias: str, marks: Sequence[str]) -> str:
+        """The row was last written by one of our transactions `marks`."""
+        ...
+
+    def place(self, table: str) -> str:
+        """Where new rows of the table will come, for `written`; "" when that cannot be said."""
+        ...
+
+    def written(self, alias: str, mark: str, place: str) -> str | None:
+        """The row was written by the open transaction `mark`, from `place` on; None when the
+        store cannot tell."""
+        ...
+
+    def lock_table(self, table: str) -> None:
+        """Let nobody else write the table until the end of the transaction."""
+        ...
+
+    def lock(self, select: str, alias: str) -> int:
+        """Lock the rows of a SELECT until the end of the transaction; how many they are."""
+        ...
+
+    def committed(self, mark: str) -> bool | None:
+        """Whether the transaction of that mark was committed; None when the store forgot."""
+        ...
+
+    def fill(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> int:
+        """Insert rows: canonical texts into PostgreSQL, Python's values into SQLite.
+
+        Raises FidelityError, naming the column, for a value that would not come back.
+        """
+        ...
+
+
+class PostgresEnd:
+    """PostgreSQL: row versions tell what has changed, and nobody waits for us in between."""
+
+    concurrent = True
+
+    def __init__(self, session: PostgresSession) -> None:
+        self._session = session
+        self._fills = 0
+
+    @property
+    def session(self) -> PostgresSession:
+        return self._session
+
+    def snapshot(self) -> str:
+        self.session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
+        rows = self.session.query("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text")
+        return str(rows[0][0])
+
+    def begin(self) -> str:
+        self.session.execute("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE")
+        try:
+            # Triggers of the application and ON DELETE actions must reach no row; keys are
+            # checked in sets instead. Needs superuser, or since PostgreSQL 15 the grant below.
+            self.session.execute("SET LOCAL session_replication_role = replica")
+        except StoreRefused as error:
+            self.rollback()
+            raise StoreRefused(
+                self.session.store.name, "may not set session_replication_role",
+                hint="GRANT SET ON PARAMETER session_replication_role TO the user of this store",
+            ) from error  # fmt: skip
+        return str(self.session.query("SELECT pg_current_xact_id()::xid::text")[0][0])
+
+    def commit(self) -> None:
+        self.session.execute("COMMIT")
+
+    def rollback(self) -> None:
+        self.session.execute("ROLLBACK")
+
+    def unchanged(self, alias: str, seen: str) -> str:
+        # Older than everything that was still running at the snapshot. A row that a transaction
+        # of that time wrote may be called changed although it was seen: it is copied again.
+        return f"age({alias}.xmin) > age('{int(seen)}'::xid)"
+
+    def ours(self, alias: str, marks: Sequence[str]) -> str:
+        listed = ", ".join(f"'{int(m)}'::xid" for m in marks)
+        return f"{alias}.xmin = ANY (ARRAY[{listed}]::xid[])" if marks else "false"
+
+    def place(self, table: str) -> str:
+        if self.session.schema.tables[table].partitions:
+            return ""
+        name = self.session.dialect.literal(self.session.dialect.table(table))
+        size = self.session.query(f"SELECT pg_relation_size({name}::regclass)")[0][0]
+        block = self.session.query("SELECT current_setting('block_size')::int")[0][0]
+        # The last page may have room: rows go on there.
+        return f"({max(0, int(size) // int(block) - 1)},0)"
+
+    def written(self, alias: str, mark: str, place: str) -> str | None:
+        start = f" AND {alias}.ctid >= '{place}'::tid" if place else ""
+        return f"{alias}.xmin = '{int(mark)}'::xid{start}"
+
+    def lock_table(self, table: str) -> None:
+        self.session.execute(
+            f"LOCK TABLE {self.session.dialect.table(table)} IN SHARE ROW EXCLUSIVE MODE"
+        )
+
+    def lock(self, select: str, alias: str) -> int:
+        return int(
+            self.session.query(f"SELECT count(*) FROM ({select} FOR UPDATE OF {alias}) l")[0][0]
+        )
+
+    def committed(self, mark: str) -> bool | None:
+        # Only the last two thousand million transactions can be asked about, by their full
+        # number; ours are recent, so the number is in this epoch or the one before.
+        rows = self.session.query(
+            "SELECT pg_xact_status((CASE WHEN n > (full_now & 4294967295) "
+            "THEN full_now - (full_now & 4294967295) - 4294967296 + n "
+            "ELSE full_now - (full_now & 4294967295) + n END)::text::xid8) "
+            f"FROM (SELECT {int(mark)}::bigint AS n, "
+            "pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS full_now) f"
+        )
+        status = rows[0][0]
+        return None if status is None else status == "committed"
+
+    def fill(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> int:
+        q = self.session.dialect.quote
+        self._fills += 1
+        name = f"fill_{self._fills}"
+        self.session.load(name, [(c, "text") for c in columns], rows)
+        shape = self.session.schema.tables[table]
+        listed = ", ".join(q(c) for c in columns)
+        typed = ", ".join(f"CAST({q(c)} AS {shape.column(c).type})" for c in columns)
+        identity = any(shape.column(c).identity for c in columns)
+        count = self.session.execute(
+            f"INSERT INTO {self.session.dialect.table(table)} ({listed}) "
+            f"{'OVERRIDING SYSTEM VALUE ' if identity else ''}"
+            f"SELECT {typed} FROM {self.session.dialect.temp(name)}"
+        )
+        self.session.execute(f"DROP TABLE {self.session.dialect.temp(name)}")
+        return count
+
+
+class SqliteEnd:
+    """SQLite: the file is ours from the snapshot to the deletion, so nothing changes in between."""
+
+    concurrent = False
+
+    def __init__(self, session: SqliteWriteSession) -> None:
+        self._session = session
+
+    @property
+    def session(self) -> SqliteWriteSession:
+        return self._session
+
+    def snapshot(self) -> str:
+        self.session.begin()
+        return "0"
+
+    def begin(self) -> str:
+        if not self.session.connection.in_transaction:
+            self.session.begin()
+        return "0"
+
+    def commit(self) -> None:
+        self.session.commit()
+
+    def rollback(self) -> None:
+        self.session.rollback()
+
+    def unchanged(self, alias: str, seen: str) -> str:
+        return "1 = 1"
+
+    def ours(self, alias: str, marks: Sequence[str]) -> str:
+        return "1 = 0"
+
+    def place(self, table: str) -> str:
+        if self.session.schema.tables[table].identity:
+            return ""
+        rows = self.session.query(f"SELECT max(rowid) FROM {self.session.dialect.table(table)}")
+        return str(rows[0][0] or 0)
+
+    def written(self, alias: str, mark: str, place: str) -> str | None:
+        # Rows without a key come one after the other, each with the next rowid.
+        return f"{alias}.rowid > {int(place)}" if place else None
+
+    def lock_table(self, table: str) -> None:
+        return None
+
+    def lock(self, select: str, alias: str) -> int:
+        return int(self.session.query(f"SELECT count(*) FROM ({select}) l")[0][0])
+
+    def committed(self, mark: str) -> bool | None:
+        return None
+
+    def fill(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> int:
+        shape = self.session.schema.tables[table]
+        q = self.session.dialect.quote
+        listed = ", ".join(q(c) for c in columns)
+        before = self.session.connection.total_changes()
+        with translated(self.session.name):
+            insert(
+                self.session.connection, self.session.name,
+                f"{self.session.dialect.table(table)} ({listed})",
+                [(c, shape.column(c).type) for c in columns], rows,
+            )  # fmt: skip
+        return self.session.connection.total_changes() - before
+
+
+_ENDS: dict[type[object], Callable[..., End]] = {
+    PostgresSession: PostgresEnd,
+    SqliteWriteSession: SqliteEnd,
+}
+
+
+def end_of(session: Session) -> End:
+    """The end for a session of `write`. Raises UsageError for a store that cannot be written."""
+    make = _ENDS.get(type(session))
+    if make is None:
+        raise UsageError(f"rows cannot be moved in {type(session).__name__} yet")
+    return make(session)

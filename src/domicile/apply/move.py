@@ -1,0 +1,307 @@
+"""One action carried out: copy home in batches of people, read back, then delete at the source.
+
+Two passes. The first copies batch after batch, each one transaction at home; a row goes with the
+last person it concerns, so its parents are there before it. The second deletes batch after batch
+in the opposite order, each one transaction at the source, and only what is as it was when the
+survey saw it. Until then every row is at both ends; a kill anywhere leaves it in at least one.
+What changed in between is left for the next round, with every row that it refers to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import networkx as nx
+
+from domicile.apply.carry import Carried, Carrier
+from domicile.apply.context import Run
+from domicile.apply.ends import End
+from domicile.apply.removal import Removal
+from domicile.errors import StoreError, StoreRefused
+from domicile.plan.actions import Action
+from domicile.plan.closure import Closure
+from domicile.plan.planner import Outcome
+from domicile.survey.graph import Graph
+from domicile.survey.state import Keys
+from domicile.survey.stubs import Stubs
+
+BATCH_ROWS = 200_000
+"""Rows aimed at for a batch: large enough for the stores' own speed, small enough to redo."""
+
+
+class Move:
+    """Carries out one action of one store. `home` is None for an erasure."""
+
+    def __init__(
+        self, run: Run, outcome: Outcome, action: Action, source: End, home: End | None, seen: str
+    ) -> None:
+        self.run = run
+        self.outcome = outcome
+        self.action = action
+        self.closure: Closure = outcome.closures[action]
+        self.graph = outcome.cell.graph
+        self.shapes = self.closure.shapes
+        self.source = source
+        self.home = home
+        self.seen = seen
+        self.keyed = [t for t in self._order() if self.shapes.identity(t)]
+        self.keyless = [t for t in self._order() if not self.shapes.identity(t)]
+
+    def carry_out(self) -> None:
+        """Copy, verify and delete. Raises StoreError; what was done is in the journal."""
+        ranges = self._ranges()
+        removal = Removal(self.run, self.outcome, self.closure, self.source, self.seen)
+        if self.home is not None:
+            self._along(self.home)
+            for number, (after, upto) in enumerate(ranges, 1):
+                self._copy(self.home, number, after, upto)
+        for number, (after, upto) in reversed(list(enumerate(ranges, 1))):
+            removal.remove(number, after, upto, self.home, self)
+        if self.home is not None and not self.run.postponed:
+            self.run.state.finish_batches(self.outcome.cell.name, self.action.home)
+
+    # Pass one.
+
+    def _along(self, home: End) -> None:
+        """Reference rows, shared attachments, and stubs for what stays with somebody else."""
+        closure = self.closure
+        if closure.copies:
+            self._transaction(home, 0, [
+                (t, (f"SELECT {{}} FROM {self._table(t)} t JOIN {rows} g "
+                    f"ON {self.shapes.same(t, 't', 'g')}"), "copy")
+                for t in self.keyed if (rows := closure.copies.get(t))
+            ])  # fmt: skip
+        if closure.stubs:
+            self._stub_home(home)
+
+    def _stub_home(self, home: End) -> None:
+        forms = Stubs(self.graph, self.source.session.dialect)
+        q = self.source.session.dialect.quote
+        work: list[tuple[str, str, str]] = []
+        for table in self.keyed:
+            rows = self.closure.stubs.get(table)
+            if not rows:
+                continue
+            values = forms.values(table)
+            assert values is not None  # the closure held every row whose stub is refused
+            made = ", ".join(f"{v} AS {q(c)}" for c, v in values.items())
+            work.append((
+                table,
+                (f"SELECT {{}} FROM (SELECT {made} FROM {self._table(table)} t "
+                f"JOIN {rows} g ON {self.shapes.same(table, 't', 'g')}) t"), "stub",
+            ))  # fmt: skip
+        noted = {t: self.keys_of(t, self.closure.stubs[t]) for t, _, _ in work}
+        with self.run.state.transaction():
+            for table, keys in noted.items():
+                self.run.state.note_stubs(self.action.home, table, keys)
+        self._transaction(home, 0, work)
+        with self.run.state.transaction():
+            for table, keys in noted.items():
+                self.run.state.sure_stubs(self.action.home, table, keys)
+
+    def _copy(self, home: End, number: int, after: int, upto: int) -> None:
+        work: list[tuple[str, str, str]] = []
+        replaced: list[tuple[str, str]] = []
+        for table in self.keyed:
+            going = self.closure.going.get(table)
+            if not going:
+                continue
+            span = self.span(after, upto)
+            absent = ""
+            if table in self.closure.present:
+                match = self._match(table, "p", "g")
+                absent = (
+                    f" AND NOT EXISTS (SELECT 1 FROM {self.closure.present[table]} p WHERE {match})"
+                )
+            work.append((
+                table,
+                (f"SELECT {{}} FROM {self._table(table)} t JOIN {going} g "
+                f"ON {self.shapes.same(table, 't', 'g')} WHERE {span}{absent}"), "move",
+            ))  # fmt: skip
+            for old in (self.closure.completes, self.closure.again):
+                if table in old:
+                    match = self._match(table, "o", "g")
+                    replaced.append((
+                        table,
+                        f"SELECT o.* FROM {old[table]} o JOIN {going} g ON {match} WHERE {span}",
+                    ))  # fmt: skip
+        self._transaction(home, number, work, replaced)
+
+    def _transaction(
+        self, home: End, number: int, work: list[tuple[str, str, str]],
+        replaced: list[tuple[str, str]] | None = None,
+    ) -> None:  # fmt: skip
+        """Carry several tables in one transaction at home, read back, and note it."""
+        carrier = Carrier(self.source, home)
+        seen = self.source.snapshot() if self.source.concurrent else self.seen
+        mark = home.begin()
+        try:
+            completed = self._replace(home, replaced or [])
+            for table, select, op in work:
+                carried = self.carried(carrier, home, table, select, mark)
+                if not carried.rows:
+                    continue
+                name = str(self.graph.name(table))
+                self.run.note(
+                    "batch", plan=self.run.digest, run=self.run.number, operation=op, table=name,
+                    step=self.run.step(op, name, self.outcome.cell.name), rows=carried.rows,
+                    from_=self.outcome.cell.name, to=self.action.home, batch=number,
+                    bytes=carried.size, digest=carried.digest, read_back=carried.digest,
+                )  # fmt: skip
+                self.run.progress(f"copied {name}", carried.rows)
+            # Before the commit: should we be killed right after it, the next run knows whose
+            # rows these are.
+            self.run.state.note_batch(
+                self.run.digest, self.run.number, self.outcome.cell.name, self.action.home,
+                number, mark, seen,
+            )  # fmt: skip
+            home.commit()
+        except BaseException:
+            self._undo(home)
+            raise
+        finally:
+            if self.source.concurrent:
+                self.source.rollback()
+        with self.run.state.transaction():
+            for table, keys in completed:
+                self.run.state.remove_stubs(self.action.home, table, keys)
+        self.run.flush()
+
+    def _undo(self, home: End) -> None:
+        self.run.entries = []
+        # A lost connection has no transaction left to give up.
+        with suppress(StoreError):
+            home.rollback()
+
+    def carried(self, carrier: Carrier, home: End, table: str, select: str, mark: str) -> Carried:
+        """Carry one table and read it back; the two digests must be equal."""
+        shape = home.session.schema.tables[table]
+        columns = [c.name for c in shape.columns if not c.generated]
+        before = home.place(table)
+        carried = carrier.carry(shape, select, columns)
+        if not carried.rows:
+            return carried
+        there = f"SELECT {{}} FROM {home.session.dialect.table(table)} t WHERE "
+        written = home.written("t", mark, before)
+        if written is None:
+            with self._keys_at_home(carrier, home, table, select) as same:
+                back = carrier.read(home, shape, there + same, columns)
+        else:
+            back = carrier.read(home, shape, there + written, columns, order=False)
+            if back.digest != carried.digest and carrier.native:
+                # The home may have put rows elsewhere than one after the other.
+                carried = carrier.read(self.source, shape, select, columns)
+                written = home.written("t", mark, "")
+                back = carrier.read(home, shape, f"{there}{written}", columns)
+        if back.digest != carried.digest:
+            raise StoreRefused(
+                self.action.home,
+                f"what was read back of {table} is not what was sent: {carried.rows} rows sent, "
+                f"{back.rows} read",
+                hint="nothing was deleted; a value reads differently there: compare the types",
+            )
+        return carried
+
+    @contextmanager
+    def _keys_at_home(self, carrier: Carrier, home: End, table: str, select: str) -> Iterator[str]:
+        """A condition for the rows that were sent, for a home that cannot say what we wrote."""
+        here, there = self.source.session.dialect, home.session.dialect
+        shape = home.session.schema.tables[table]
+        identity = self.shapes.identity(table)
+        texts = ", ".join(here.text(f"t.{here.quote(c)}", shape.column(c).kind) for c in identity)
+        name = self.closure.work.name()
+        home.session.load(
+            name, [(f"k{i + 1}", "text") for i in range(len(identity))],
+            (row for batch in self.source.session.stream(select.format(texts)) for row in batch),
+        )  # fmt: skip
+        back = ", ".join(there.text(f"t.{there.quote(c)}", shape.column(c).kind) for c in identity)
+        keys = ", ".join(f"x.k{i + 1}" for i in range(len(identity)))
+        yield f"({back}) IN (SELECT {keys} FROM {there.temp(name)} x)"
+        home.session.execute(f"DROP TABLE {there.temp(name)}")
+
+    def _replace(self, home: End, replaced: list[tuple[str, str]]) -> list[tuple[str, list[Keys]]]:
+        """Take away, inside the transaction, stubs and older copies that the real rows replace."""
+        completed: list[tuple[str, list[Keys]]] = []
+        for table, rows in replaced:
+            keys = self.keys_of(table, rows)
+            if not keys:
+                continue
+            # Unsure until the commit: whoever reads this state looks at the row itself.
+            with self.run.state.transaction():
+                self.run.state.doubt_stubs(self.action.home, table, keys)
+            self.delete_home(home, table, keys)
+            completed.append((table, keys))
+        return completed
+
+    def delete_home(self, home: End, table: str, keys: list[Keys], extra: str = "1 = 1") -> int:
+        """Delete rows at home by their key texts; how many were there."""
+        dialect = home.session.dialect
+        identity = self.shapes.identity(table)
+        shape = home.session.schema.tables[table]
+        name = f"gone_{table}"
+        home.session.load(name, [(f"k{i + 1}", "text") for i in range(len(identity))], keys)
+        typed = ", ".join(
+            f"CAST(x.k{i + 1} AS {shape.column(c).type})" for i, c in enumerate(identity)
+        )
+        listed = ", ".join(f"t.{dialect.quote(c)}" for c in identity)
+        count = home.session.execute(
+            f"DELETE FROM {dialect.table(table)} AS t WHERE ({listed}) IN "
+            f"(SELECT {typed} FROM {dialect.temp(name)} x) AND {extra}"
+        )
+        home.session.execute(f"DROP TABLE {dialect.temp(name)}")
+        return count
+
+    # Small things.
+
+    def keys_of(self, table: str, rows: str) -> list[Keys]:
+        """The key texts of rows of the source, named by a relation with their key columns."""
+        dialect = self.source.session.dialect
+        shape = self.graph.table(table)
+        relation = f"({rows})" if rows.startswith("SELECT") else rows
+        texts = ", ".join(
+            dialect.text(f"g.k{i + 1}", shape.column(c).kind)
+            for i, c in enumerate(self.shapes.identity(table))
+        )
+        return self.source.session.query(f"SELECT {texts} FROM {relation} g")
+
+    def span(self, after: int, upto: int) -> str:
+        """The rows of one batch, over alias `g`."""
+        return f"g.phi > {after} AND g.phi <= {upto}"
+
+    def _match(self, table: str, one: str, other: str) -> str:
+        return " AND ".join(f"{one}.{k} = {other}.{k}" for k in self.shapes.labels(table))
+
+    def _table(self, table: str) -> str:
+        return self.source.session.dialect.table(table)
+
+    def _order(self) -> list[str]:
+        return parents_first(self.graph)
+
+    def _ranges(self) -> list[tuple[int, int]]:
+        """Batches as ranges of people's numbers, by rows."""
+        people = rows = 0
+        for going in self.closure.going.values():
+            found = self.source.session.query(f"SELECT count(*), max(phi) FROM {going}")[0]
+            rows += int(found[0])
+            people = max(people, int(found[1] or 0))
+        if not rows:
+            return []
+        if not self.source.concurrent:
+            return [(-1, people)]
+        step = max(1, people * BATCH_ROWS // rows)
+        return [(after, min(after + step, people)) for after in range(0, people, step)]
+
+
+def parents_first(graph: Graph) -> list[str]:
+    """All tables, each after those it refers to; those of one cycle by name."""
+    refers: nx.DiGraph[str] = nx.DiGraph()
+    refers.add_nodes_from(sorted(graph.schema.tables))
+    for child, edges in graph.edges.items():
+        for edge in edges:
+            if edge.binding and edge.parent != child:
+                refers.add_edge(edge.parent, child)
+    groups = list(nx.strongly_connected_components(refers))
+    condensed = nx.condensation(refers, groups)
+    order = nx.lexicographical_topological_sort(condensed, key=lambda n: min(groups[n]))
+    return [t for n in order for t in sorted(groups[n])]

@@ -1,0 +1,64 @@
+"""Purge: the bytes of what left, out of the live files of the source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domicile.apply.context import Run
+from domicile.errors import StoreError
+from domicile.estate.model import Estate
+from domicile.stores.base import Store
+from domicile.stores.postgres import PostgresStore
+from domicile.stores.postgres_purge import purge as purge_postgres
+from domicile.stores.registry import open_store
+from domicile.stores.sqlite import SqliteStore
+
+
+def purge(run: Run, estate: Estate) -> list[dict[str, Any]]:
+    """Purge every table that rows left and that a clause asks to purge.
+
+    What could not be purged stays noted, is tried again by the next apply, and is named.
+    """
+    done: list[dict[str, Any]] = []
+    for declared in estate.stores:
+        tables = run.state.unpurged(declared.name)
+        if not tables:
+            continue
+        store = open_store(declared)
+        try:
+            left = _purge(store, tables)
+        finally:
+            store.close()
+        gone = [t for t in tables if t not in left]
+        with run.state.transaction():
+            run.state.purged(declared.name, gone)
+        run.note(
+            "purge", store=declared.name, method="vacuum_full", plan=run.digest, run=run.number,
+            outcome="failed" if left else "done", tables=sorted(tables)[:200],
+            reason="store_refused" if left else None,
+        )  # fmt: skip
+        run.flush()
+        done.append({
+            "store": declared.name, "tables": gone,
+            "problems": [{"table": t, "reason": r} for t, r in sorted(left.items())],
+        })  # fmt: skip
+    return done
+
+
+def _purge(store: Store, tables: list[str]) -> dict[str, str]:
+    """Purge; the tables that could not be, with the reason."""
+    try:
+        if isinstance(store, PostgresStore):
+            purged = purge_postgres(store, tables)
+            left = dict(purged.problems)
+            # A fault of the whole store (statistics, snapshots) is every table's.
+            whole = {k: v for k, v in left.items() if k not in tables}
+            if whole:
+                said = "; ".join(f"{k}: {v}" for k, v in whole.items())
+                return {**dict.fromkeys(tables, said), **{t: left[t] for t in left if t in tables}}
+            return left
+        if isinstance(store, SqliteStore):
+            store.purge(tables)
+    except StoreError as error:
+        return dict.fromkeys(tables, error.message)
+    return {}

@@ -1,0 +1,109 @@
+"""When apply refuses a plan: changed, finished, of another estate, over its cap, out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domicile.errors import PlanRefused, UsageError
+from domicile.estate.model import Estate
+from domicile.law.model import Mandate
+from domicile.plan.document import Document
+from domicile.plan.planner import Outcome
+from domicile.survey.state import State
+from domicile.survey.survey import Survey, exact_rows
+
+AGAIN = "make a new plan, review it, and apply that"
+
+
+@dataclass(frozen=True)
+class Cap:
+    """How many rows apply may touch: a number, or a percentage of the rows in the sources."""
+
+    number: float
+    percent: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Cap:
+        """`1000` or `5%`. Raises UsageError."""
+        percent = text.endswith("%")
+        try:
+            number = float(text[:-1]) if percent else int(text)
+        except ValueError:
+            number = -1
+        if number < 0 or (percent and number > 100):
+            raise UsageError(f"--max-rows: got {text!r}, expected a number or 0% to 100%")
+        return cls(number, percent)
+
+    def check(self, survey: Survey, outcomes: Sequence[Outcome]) -> None:
+        """Refuse when more rows would be touched now. Raises PlanRefused."""
+        touched = sum(
+            closure.work.count(rows)
+            for outcome in outcomes
+            for closure in outcome.closures.values()
+            for sets in (closure.going, closure.copies, closure.stubs)
+            for rows in sets.values()
+        )
+        limit = self.number
+        if self.percent:
+            total = sum(sum(exact_rows(o.cell).values()) for o in outcomes)
+            limit = total * self.number / 100
+        if touched > limit:
+            raise PlanRefused(
+                f"{touched} rows would be touched, and --max-rows allows {int(limit)}",
+                hint="nothing was changed; raise the cap if that is what you mean",
+                code="over_cap",
+            )
+
+
+def check_before(plan: Document, estate: Estate, mandates: Sequence[Mandate], state: State) -> None:
+    """What can be told without a store. Raises PlanRefused."""
+    if plan["estate"] != estate.name:
+        raise PlanRefused(
+            f"the plan is for estate {plan['estate']!r}, this is {estate.name!r}", hint=AGAIN
+        )
+    if plan["estate_digest"] != estate.digest:
+        raise PlanRefused(f"{estate.file} changed after the plan was made", hint=AGAIN)
+    now = {m.id: m.digest for m in mandates}
+    then = {m["id"]: m["digest"] for m in plan["mandates"]}
+    changed = sorted(m for m in {*now, *then} if now.get(m) != then.get(m) and m in now)
+    if changed:
+        raise PlanRefused(
+            f"mandates changed after the plan was made: {', '.join(changed)}", hint=AGAIN
+        )
+    if state.run_state(plan["digest"]) == "finished":
+        raise PlanRefused(
+            "this plan was carried out already",
+            hint="plan again: it has steps only if something new is to be done",
+            code="plan_finished",
+        )
+
+
+def check_drift(plan: Document, survey: Survey, outcomes: Sequence[Outcome]) -> None:
+    """Whether the stores are still as the plan saw them; growth is. Raises PlanRefused."""
+    for cell in survey.cells.values():
+        if plan["schemas"].get(cell.name) != cell.schema.digest:
+            raise PlanRefused(
+                f"store {cell.name}: its schema changed after the plan was made", hint=AGAIN,
+                code="schema_changed",
+            )  # fmt: skip
+    planned = {p["store"]: p for p in plan["people"]}
+    for outcome in outcomes:
+        now = outcome.identity()
+        then = planned.pop(outcome.cell.name, None)
+        if then is None:
+            if outcome.closures and now["people"]:
+                raise PlanRefused(
+                    f"store {outcome.cell.name}: people are to be acted on there whom the plan "
+                    "does not know", hint=AGAIN,
+                )  # fmt: skip
+            continue
+        lost = then["people"] - now["people"]
+        same_number = lost == 0 and then["digest"] != now["digest"]
+        if lost > 0 or same_number:
+            raise PlanRefused(
+                f"store {outcome.cell.name}: the people to be acted on are no longer those of "
+                f"the plan ({then['people']} then, {now['people']} now)", hint=AGAIN,
+            )  # fmt: skip
+    if any(p["people"] for p in planned.values()):
+        raise PlanRefused(f"store {', '.join(planned)}: nobody there is to be acted on", hint=AGAIN)

@@ -1,0 +1,340 @@
+"""Pass two of a move: delete at the source what is as it was, leave stubs where others point.
+
+Each batch is one transaction at the source. Rows that others may refer to are locked first, so
+that no new row can come to point at them; a row that changed since the survey, or that a new row
+points at, is kept for the next round with everything it refers to.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from domicile.apply.context import Run
+from domicile.apply.ends import End
+from domicile.plan.closure import Closure
+from domicile.plan.planner import Outcome
+from domicile.survey.state import Keys
+from domicile.survey.stubs import Stubs
+from domicile.survey.work import Work
+
+if TYPE_CHECKING:
+    from domicile.apply.move import Move
+
+ATTEMPTS = 5
+"""How often a batch is tried while writers keep changing its rows, before it waits for a round."""
+
+Found = dict[str, list[Keys]]
+
+
+class Removal:
+    """Deletes what one action carried home, or erases it."""
+
+    def __init__(
+        self, run: Run, outcome: Outcome, closure: Closure, source: End, seen: str
+    ) -> None:
+        self.run = run
+        self.outcome = outcome
+        self.closure = closure
+        self.graph = outcome.cell.graph
+        self.shapes = closure.shapes
+        self.source = source
+        self.session = source.session
+        self.seen = seen
+        self.work = Work(self.session, f"d{closure.block}_")
+        self.keep: dict[str, str] = {}
+        self.skip: dict[str, str] = {}
+
+    def remove(self, number: int, after: int, upto: int, home: End | None, move: Move) -> None:
+        """One batch. Raises StoreError; rows that cannot go now are counted as postponed."""
+        span = move.span(after, upto)
+        for _ in range(ATTEMPTS):
+            if self._attempt(number, span, home, move):
+                return
+        self.run.postponed += sum(self._count(t, g, span) for t, g in self.closure.going.items())
+
+    def _attempt(self, number: int, span: str, home: End | None, move: Move) -> bool:
+        """Try the batch; False when something had changed, which is then kept or skipped."""
+        mark = self.source.begin()
+        try:
+            if self.source.concurrent:
+                self._lock(span, move.keyed)
+                pointed = self._newly_pointed(span)
+                if pointed:
+                    self.source.rollback()
+                    self._keep(pointed)
+                    return False
+            if home is not None:
+                self._carry_keyless(number, span, home, move, mark)
+            stubs = self._noted(span, move)
+            short = self._delete(number, span, move)
+            if short:
+                self.run.entries = []
+                self.source.rollback()
+                self._explain(short, span, home, move)
+                return False
+            self.source.commit()
+        except BaseException:
+            self.run.entries = []
+            self.source.rollback()
+            raise
+        with self.run.state.transaction():
+            for table, keys in stubs.items():
+                self.run.state.sure_stubs(self.outcome.cell.name, table, keys)
+        self.run.flush()
+        return True
+
+    def _delete(self, number: int, span: str, move: Move) -> list[str]:
+        """Delete and blank; the tables where fewer rows than expected were as they were."""
+        dialect = self.session.dialect
+        forms = Stubs(self.graph, dialect)
+        op = "move" if move.home is not None else "erase"
+        short: list[str] = []
+        for table in reversed([*move.keyed, *move.keyless]):
+            going = self.closure.going.get(table)
+            if not going:
+                continue
+            expected = self._count(table, going, span)
+            if not expected:
+                continue
+            name = dialect.table(table)
+            identity = self._identity(table)
+            unchanged = self.source.unchanged("t", self.seen)
+            left = self.closure.left.get(table)
+            done = 0
+            if left:
+                values = forms.values(table)
+                assert values is not None  # the closure held every row whose stub is refused
+                kept = forms.kept(table)
+                sets = ", ".join(
+                    f"{dialect.quote(c)} = {v}" for c, v in values.items() if c not in kept
+                )
+                chosen = self._chosen(table, going, span, f"EXISTS ({self._in(table, left)})")
+                if sets:
+                    done += self.session.execute(
+                        f"UPDATE {name} AS t SET {sets} WHERE {identity} IN ({chosen}) "
+                        f"AND {unchanged}"
+                    )
+                else:
+                    done += self._count(
+                        table, going, f"{span} AND EXISTS ({self._in(table, left)})"
+                    )
+            only = f"NOT EXISTS ({self._in(table, left)})" if left else "1 = 1"
+            chosen = self._chosen(table, going, span, only)
+            done += self.session.execute(
+                f"DELETE FROM {name} AS t WHERE {identity} IN ({chosen}) AND {unchanged}"
+            )
+            if done < expected:
+                short.append(table)
+                continue
+            shown = str(self.graph.name(table))
+            self.run.note(
+                "batch", plan=self.run.digest, run=self.run.number, operation="erase",
+                table=shown, step=self.run.step(op, shown, self.outcome.cell.name), rows=done,
+                store=self.outcome.cell.name, batch=number,
+            )  # fmt: skip
+            self.run.progress(f"deleted {shown}", done)
+        return short
+
+    def _carry_keyless(self, number: int, span: str, home: End, move: Move, mark: str) -> None:
+        """Rows without a key cannot be found again at home, so they are carried and deleted under
+        one lock; the journal keeps both transactions, so that a kill in between is told apart."""
+        tables = [t for t in move.keyless if t in self.closure.going]
+        tables = [t for t in tables if self._count(t, self.closure.going[t], span)]
+        if not tables:
+            return
+        from domicile.apply.carry import Carrier
+
+        for table in tables:
+            self.source.lock_table(table)
+        carrier = Carrier(self.source, home)
+        written = home.begin()
+        try:
+            for table in tables:
+                chosen = self._chosen(table, self.closure.going[table], span, "1 = 1")
+                carried = move.carried(
+                    carrier, home, table,
+                    f"SELECT {{}} FROM {self.session.dialect.table(table)} t "
+                    f"WHERE {self._identity(table)} IN ({chosen}) "
+                    f"AND {self.source.unchanged('t', self.seen)}",
+                    written,
+                )  # fmt: skip
+                name = str(self.graph.name(table))
+                self.run.note(
+                    "batch", plan=self.run.digest, run=self.run.number, operation="move",
+                    table=name, step=self.run.step("move", name, self.outcome.cell.name),
+                    rows=carried.rows, from_=self.outcome.cell.name, to=move.action.home,
+                    batch=number, bytes=carried.size, digest=carried.digest,
+                    read_back=carried.digest,
+                )  # fmt: skip
+            self.run.state.note_pair(
+                self.run.digest, self.run.number, self.outcome.cell.name, move.action.home,
+                tables, written, mark,
+            )  # fmt: skip
+            home.commit()
+        except BaseException:
+            home.rollback()
+            raise
+
+    def _noted(self, span: str, move: Move) -> Found:
+        """Note the stubs that this batch leaves, before they are committed."""
+        found: Found = {}
+        for table, left in self.closure.left.items():
+            going = self.closure.going[table]
+            where = f"EXISTS ({self._in(table, left)})"
+            keys = move.keys_of(table, self._chosen(table, going, span, where))
+            if keys:
+                found[table] = keys
+        if found:
+            with self.run.state.transaction():
+                for table, keys in found.items():
+                    self.run.state.note_stubs(self.outcome.cell.name, table, keys)
+        return found
+
+    # What changed.
+
+    def _lock(self, span: str, order: list[str]) -> None:
+        for table in order:
+            going = self.closure.going.get(table)
+            if going and any(e.binding for e in self.graph.into(table)):
+                self.source.lock(
+                    f"SELECT 1 FROM {self.session.dialect.table(table)} t JOIN {going} g "
+                    f"ON {self.shapes.same(table, 't', 'g')} WHERE {self._free(table, span)}",
+                    "t",
+                )
+
+    def _newly_pointed(self, span: str) -> Found:
+        """Rows of the batch that rows written since the survey refer to."""
+        found: Found = {}
+        for parent, going in self.closure.going.items():
+            left = self.closure.left.get(parent)
+            for edge in self.graph.into(parent):
+                if not edge.binding:
+                    continue
+                conditions = [
+                    self._free(parent, span), f"NOT ({self.source.unchanged('t', self.seen)})",
+                ]  # fmt: skip
+                if left:
+                    conditions.append(f"NOT EXISTS ({self._in(parent, left)})")
+                mine = self.closure.going.get(edge.child)
+                if mine:
+                    same = self.shapes.same(edge.child, "t", "m")
+                    conditions.append(f"NOT EXISTS (SELECT 1 FROM {mine} m WHERE {same})")
+                rows = self.session.query(
+                    f"SELECT DISTINCT {self._texts(parent)} "
+                    f"FROM {self.session.dialect.table(edge.child)} t "
+                    f"{self.shapes.joined(edge, 't', 'g', going)} WHERE {' AND '.join(conditions)}"
+                )
+                if rows:
+                    found.setdefault(parent, []).extend(rows)
+        return found
+
+    def _explain(self, short: list[str], span: str, home: End | None, move: Move) -> None:
+        """Tell rows that changed from rows that are gone; keep the first, forget the second."""
+        changed: Found = {}
+        for table in short:
+            going = self.closure.going[table]
+            name = self.session.dialect.table(table)
+            same = self.shapes.same(table, "t", "g")
+            free = self._free(table, span)
+            rows = self.session.query(
+                f"SELECT {self._texts(table)} FROM {going} g JOIN {name} t ON {same} "
+                f"WHERE {free} AND NOT ({self.source.unchanged('t', self.seen)})"
+            )
+            if rows:
+                changed[table] = rows
+            gone = self.session.query(
+                f"SELECT {self._texts(table)} FROM {going} g WHERE {free} "
+                f"AND NOT EXISTS (SELECT 1 FROM {name} t WHERE {same})"
+            )
+            if gone:
+                self._gone(table, gone, home, move)
+        if changed:
+            self._keep(changed)
+
+    def _gone(self, table: str, gone: list[Keys], home: End | None, move: Move) -> None:
+        """The application deleted these since: so does the copy at home go."""
+        if home is not None and self.shapes.identity(table):
+            marks = self.run.state.marks(self.outcome.cell.name, move.action.home)
+            home.begin()
+            move.delete_home(home, table, gone, home.ours("t", marks))
+            home.commit()
+        self._remember(self.skip, table, gone)
+
+    def _keep(self, found: Found) -> None:
+        """Keep rows for the next round, and every going row that they refer to."""
+        waiting = dict(found)
+        while waiting:
+            table, keys = waiting.popitem()
+            self.run.postponed += len(keys)
+            rows = self._remember(self.keep, table, keys)
+            if not self.shapes.identity(table):
+                continue
+            for edge in self.graph.edges[table]:
+                going = self.closure.going.get(edge.parent)
+                if not going or not edge.binding:
+                    continue
+                known = ""
+                if edge.parent in self.keep:
+                    known = f" AND NOT EXISTS ({self._in(edge.parent, self.keep[edge.parent])})"
+                parents = self.session.query(
+                    f"SELECT DISTINCT {self._texts(edge.parent)} FROM {rows} x "
+                    f"JOIN {self.session.dialect.table(table)} t "
+                    f"ON {self.shapes.same(table, 't', 'x')} "
+                    f"{self.shapes.joined(edge, 't', 'g', going)} WHERE 1 = 1{known}"
+                )
+                if parents:
+                    waiting[edge.parent] = [*waiting.get(edge.parent, []), *parents]
+
+    def _remember(self, into: dict[str, str], table: str, keys: list[Keys]) -> str:
+        """Add key texts to a set; the relation of these keys alone, in the store's own types."""
+        name = self.work.name()
+        labels = self.shapes.labels(table)
+        self.session.load(name, [(k, "text") for k in labels], keys)
+        identity = self.shapes.identity(table)
+        shape = self.graph.table(table)
+        typed = ", ".join(
+            f"CAST(x.{k} AS {shape.column(c).type}) AS {k}"
+            for k, c in zip(labels, identity, strict=True)
+        ) if identity else f"x.{labels[0]}"  # fmt: skip
+        rows = self.work.create(f"SELECT {typed} FROM {self.session.dialect.temp(name)} x")
+        if table in into:
+            listed = ", ".join(labels)
+            both = f"SELECT {listed} FROM {into[table]} UNION SELECT {listed} FROM {rows}"
+            into[table] = self.work.create(both)
+        else:
+            into[table] = rows
+        return rows
+
+    # Small SELECTs.
+
+    def _free(self, table: str, span: str) -> str:
+        """Rows of the batch that are neither kept nor gone, over alias `g`."""
+        out = [span]
+        for known in (self.keep, self.skip):
+            if table in known:
+                out.append(f"NOT EXISTS ({self._in(table, known[table])})")
+        return " AND ".join(out)
+
+    def _in(self, table: str, rows: str) -> str:
+        match = " AND ".join(f"n.{k} = g.{k}" for k in self.shapes.labels(table))
+        return f"SELECT 1 FROM {rows} n WHERE {match}"
+
+    def _count(self, table: str, going: str, span: str) -> int:
+        return self.work.count(f"{going} g", self._free(table, span))
+
+    def _chosen(self, table: str, going: str, span: str, where: str) -> str:
+        keys = ", ".join(f"g.{k}" for k in self.shapes.labels(table))
+        return f"SELECT {keys} FROM {going} g WHERE {self._free(table, span)} AND {where}"
+
+    def _identity(self, table: str) -> str:
+        return f"({', '.join(self.shapes.keys(table, 't'))})"
+
+    def _texts(self, table: str) -> str:
+        identity = self.shapes.identity(table)
+        if not identity:
+            return "g.k1"
+        shape = self.graph.table(table)
+        return ", ".join(
+            self.session.dialect.text(f"g.k{i + 1}", shape.column(c).kind)
+            for i, c in enumerate(identity)
+        )

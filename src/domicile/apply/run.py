@@ -1,0 +1,216 @@
+"""`apply`: carry out a plan, exactly it, resumable at any point."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from domicile.apply.context import Run
+from domicile.apply.ends import End, end_of
+from domicile.apply.move import Move
+from domicile.apply.purge import purge
+from domicile.apply.refuse import Cap, check_before, check_drift
+from domicile.apply.schema import finish_tables, make_schemas
+from domicile.errors import PlanRefused, Stopped, StoreUnreachable
+from domicile.estate.model import Estate
+from domicile.evidence.place import open_log, state_directory
+from domicile.law.model import Mandate
+from domicile.plan.document import Document
+from domicile.plan.make import declarations
+from domicile.plan.planner import Outcome, Planner
+from domicile.stores.base import Session, Store
+from domicile.survey.state import State
+from domicile.survey.survey import Survey
+
+ROUNDS = 4
+"""How often rows that changed under way are planned and carried anew before apply stops."""
+
+
+class Ends:
+    """Opens every store for writing, reading it first in one snapshot each."""
+
+    def __init__(self) -> None:
+        self.ends: dict[str, End] = {}
+        self.seen: dict[str, str] = {}
+
+    @contextmanager
+    def open(self, store: Store) -> Iterator[Session]:
+        """The `opener` of a Survey."""
+        with store.write() as session:
+            end = end_of(session)
+            self.ends[store.name] = end
+            self.seen[store.name] = end.snapshot()
+            yield session
+
+    def release(self) -> None:
+        """End the snapshots of stores in which others may write; temporary tables stay."""
+        for end in self.ends.values():
+            if end.concurrent:
+                end.commit()
+
+
+def apply_plan(
+    plan: Document, estate_file: Path, *, cap: Cap | None, approved: Callable[[], bool],
+    progress: Callable[[str, int], None] = lambda _what, _rows: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Carry out `plan`. Raises PlanRefused, StoreError, Stopped; run again to resume.
+
+    `approved` is asked once everything else would let the plan through.
+    """
+    day = date.fromisoformat(plan["as_of"])
+    estate, mandates, _ = declarations(estate_file, (), day)
+    directory = state_directory(estate_file)
+    state = State(directory)
+    try:
+        log = open_log(directory, estate.name)
+        run = Run(plan, state, log, secrets.token_hex(8), progress)
+        try:
+            check_before(plan, estate, mandates, state)
+            return _apply(run, estate, mandates, day, cap, approved)
+        except PlanRefused as error:
+            run.entries = []
+            run.note("refusal", reason=error.code, plan=plan["digest"])
+            run.flush()
+            raise
+    finally:
+        state.close()
+
+
+def _apply(
+    run: Run, estate: Estate, mandates: tuple[Mandate, ...], day: date, cap: Cap | None,
+    approved: Callable[[], bool],
+) -> dict[str, Any]:  # fmt: skip
+    resumed = run.state.run_state(run.digest) == "started"
+    moved: dict[str, int] = {}
+    held = 0
+    for number in range(ROUNDS):
+        run.postponed = 0
+        first = number == 0
+        if not first or resumed:
+            _settle_pairs(run, estate)
+        ends = Ends()
+        with Survey(estate, run.state, ends.open) as survey:
+            fresh = Planner(survey, mandates, day, marks=_marks(run, ends)).run()
+            ends.release()
+            if first:
+                if not resumed:
+                    check_drift(run.plan, survey, fresh)
+                if cap is not None:
+                    cap.check(survey, fresh)
+                if not resumed and not approved():
+                    raise PlanRefused(
+                        "the plan was not approved",
+                        hint="approve it with --yes, or answer y", code="not_approved",
+                    )  # fmt: skip
+                _start(run, resumed)
+            if first and make_schemas(run, survey, fresh):
+                continue
+            for outcome in fresh:
+                _carry_out(run, outcome, ends, moved)
+            held = sum(
+                outcome.verdicts.work.count(h)
+                for outcome in fresh
+                for h in outcome.verdicts.held.values()
+            )
+        if not run.postponed:
+            break
+    else:
+        raise Stopped(
+            f"{run.postponed} rows kept changing while they were being moved; "
+            "they are where they were, and nothing was lost",
+            hint="run the same command again, best at a quieter time",
+        )
+    purged = purge(run, estate)
+    run.state.set_run(run.digest, "finished")
+    run.note(
+        "apply_finished", plan=run.digest, run=run.number, outcome="done",
+        rows=sum(moved.values()), held=held,
+    )  # fmt: skip
+    run.flush()
+    return {
+        "version": 1, "plan": run.digest, "run": run.number, "finished": True,
+        "moved": [{"table": t, "rows": n} for t, n in sorted(moved.items())],
+        "held": held, "purged": purged,
+    }  # fmt: skip
+
+
+def _start(run: Run, resumed: bool) -> None:
+    run.state.set_run(run.digest, "started")
+    run.note(
+        "apply_started", plan=run.digest, run=run.number, steps=len(run.plan["steps"]),
+        resumed=resumed,
+    )  # fmt: skip
+    run.flush()
+
+
+def _carry_out(run: Run, outcome: Outcome, ends: Ends, moved: dict[str, int]) -> None:
+    name = outcome.cell.name
+    source = ends.ends[name]
+    for action, closure in outcome.closures.items():
+        if not closure.going:
+            continue
+        home = ends.ends[action.home] if action.home else None
+        if any(outcome.labels.purges(n) for n in outcome.labels.clauses
+               if outcome.labels.action(n) == action):  # fmt: skip
+            with run.state.transaction():
+                run.state.note_purge(name, closure.going)
+        before = {t: closure.work.count(r) for t, r in closure.going.items()}
+        move = Move(run, outcome, action, source, home, ends.seen[name])
+        move.carry_out()
+        if home is not None:
+            finish_tables(home, [*closure.going, *closure.copies, *closure.stubs])
+        for table, rows in before.items():
+            shown = str(outcome.cell.graph.name(table))
+            moved[shown] = moved.get(shown, 0) + rows
+            op = "move" if action.home else "erase"
+            run.note(
+                "step", plan=run.digest, run=run.number, step=run.step(op, shown, name),
+                operation=op, outcome="done", table=shown, from_=name, to=action.home or None,
+                rows=rows,
+            )  # fmt: skip
+        run.flush()
+    if not source.concurrent:
+        source.rollback()
+
+
+def _marks(run: Run, ends: Ends) -> Callable[[str, str], str]:
+    """Which rows at a home an unfinished run wrote, as a condition over alias `t`."""
+
+    def condition(source: str, home: str) -> str:
+        return ends.ends[home].ours("t", run.state.marks(source, home))
+
+    return condition
+
+
+def _settle_pairs(run: Run, estate: Estate) -> None:
+    """Rows without a key, committed at home, whose deletion was cut off: take them back.
+
+    Raises StoreUnreachable when a store no longer knows what became of its transaction.
+    """
+    pairs = run.state.pairs()
+    if not pairs:
+        return
+    ends = Ends()
+    with Survey(estate, None, ends.open):
+        ends.release()
+        for source, home, tables, mark, source_mark in pairs:
+            deleted = ends.ends[source].committed(source_mark)
+            if deleted is None:
+                raise StoreUnreachable(
+                    source, "it no longer knows whether a deletion of ours was committed",
+                    hint=f"compare {', '.join(tables)} at {source} and {home} by hand",
+                )  # fmt: skip
+            if not deleted:
+                end = ends.ends[home]
+                end.begin()
+                for table in tables:
+                    end.session.execute(
+                        f"DELETE FROM {end.session.dialect.table(table)} AS t "
+                        f"WHERE {end.ours('t', [mark])}"
+                    )
+                end.commit()
+    run.state.end_pairs()

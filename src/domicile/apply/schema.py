@@ -1,0 +1,57 @@
+"""Schemas at home: made where missing, the same where there, sequences past what came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from domicile.apply.context import Run
+from domicile.apply.ends import End, PostgresEnd
+from domicile.errors import PlanRefused
+from domicile.plan.planner import Outcome
+from domicile.stores.postgres import PostgresStore
+from domicile.stores.postgres_schema import create_schema
+from domicile.stores.postgres_sequences import advance_sequences
+from domicile.stores.sqlite import SqliteStore
+from domicile.stores.sqlite_schema import create_schema as create_sqlite_schema
+from domicile.survey.survey import Survey
+
+
+def make_schemas(run: Run, survey: Survey, outcomes: Sequence[Outcome]) -> bool:
+    """Create the schema of every home that has none; whether any was made.
+
+    Raises StoreRefused; PlanRefused when the home is of another kind than the source.
+    """
+    made = False
+    for outcome in outcomes:
+        for action, closure in outcome.closures.items():
+            if not action.home or not closure.going:
+                continue
+            home = survey.cells[action.home]
+            if home.schema.tables:
+                continue
+            source = outcome.cell.store
+            if isinstance(source, PostgresStore) and isinstance(home.store, PostgresStore):
+                create_schema(source, home.store)
+            elif isinstance(source, SqliteStore) and isinstance(home.store, SqliteStore):
+                create_sqlite_schema(source, home.store)
+            else:
+                raise PlanRefused(
+                    f"store {home.name} is empty, and its schema cannot be made from a store of "
+                    "another kind",
+                    hint="create the application's tables there, then plan again",
+                )
+            run.note(
+                "schema_created", store=home.name, tables=sorted(outcome.cell.schema.tables)[:200],
+                digest=outcome.cell.schema.digest, plan=run.digest, run=run.number,
+            )  # fmt: skip
+            run.flush()
+            made = True
+    return made
+
+
+def finish_tables(home: End, tables: Sequence[str]) -> None:
+    """After rows came in with their own keys: the next key given there is a fresh one."""
+    if isinstance(home, PostgresEnd):
+        home.begin()
+        advance_sequences(home.session, sorted(set(tables)))
+        home.commit()
