@@ -141,6 +141,7 @@ def test_unsampled_is_unknown_unless_name_and_type_decide() -> None:
     assert one("stuff", None).category == ""
     assert one("stuff", None).reason == "not sampled: no sample was taken"
     assert one("stuff", [None, None]).reason == "not sampled: nothing in the 2 rows sampled"
+    assert one("stuff", [" ", ""]).reason == "not sampled: nothing in the 2 rows sampled"
     assert one("stuff", []).reason == "not sampled: the table is empty"
     assert one("email", None).category == "user.contact.email"
     assert one("created_at", [], kind="timestamptz").category == "system.operations"
@@ -162,6 +163,21 @@ def test_places_in_a_table_of_places_are_reference_data() -> None:
     assert one("country", ["Peru", "Chad", "Mali"], table="address").category == (
         "user.contact.address.country"
     )
+
+
+def test_a_state_is_a_place_beside_a_city_and_a_step_elsewhere() -> None:
+    places = ["TX", "CA", "NY"]
+    found = one("State", places, table="customer", others=[("City", "text")])
+    assert found.category == "user.contact.address.state"
+    assert one("state", ["open", "done"], table="job").category == "system.operations"
+
+
+def test_values_tell_what_a_table_without_telling_names_is_about() -> None:
+    countries = [("x2", ["Peru", "Chad", "Mali"])]
+    table = Table("t9", (Column("x1", "text", "text"), Column("x2", "text", "text")))
+    assert classify(table, dict(countries))["x2"].category == "system.operations"
+    found = classify(table, {"x1": EMAILS, **dict(countries)})
+    assert found["x2"].category == "user.contact.address.country"
 
 
 def test_every_phrase_names_a_category_of_fideslang() -> None:

@@ -60,6 +60,7 @@ class TableContext:
     place: bool  # a look-up table of places, languages or currencies
     address: bool  # one row is an address
     personal: bool  # any of the above but places, or one column that is plainly of people
+    located: bool  # it has a street, a city or a postal code: `state` is then one of a country
     settings: bool  # one row is what somebody chose
 
 
@@ -136,14 +137,16 @@ _STRONG = (
 )  # fmt: skip
 
 
+_LOCATED = (
+    "user.contact.address.street", "user.contact.address.city", "user.contact.address.postal_code",
+)  # fmt: skip
+
+
 def context(table: Table) -> TableContext:
     """What the table is about. Pure; reads names and keys only."""
     parts = words(table.name)
-    strong = {
-        verdict.category
-        for column in table.columns
-        if (verdict := by_name(column.name)) and verdict.category in _STRONG
-    }
+    told = {v.category for column in table.columns if (v := by_name(column.name))}
+    strong = told.intersection(_STRONG)
     keyed = {column for key in table.foreign_keys for column in key.columns}
     people_keys = any(
         words(key.parent)[-1:] and words(key.parent)[-1] in PEOPLE for key in table.foreign_keys
@@ -161,6 +164,7 @@ def context(table: Table) -> TableContext:
         behaviour=any(word in BEHAVIOUR for word in parts),
         place=place,
         address=address,
+        located=bool(told.intersection(_LOCATED)),
         personal=people or people_keys or address or bool(strong),
         settings=any(
             word.startswith(("setting", "preference", "voorkeur", "einstellung")) for word in parts

@@ -38,6 +38,8 @@ def of_text(
         told = _telling_values(named, about, seen, some)
         if told:
             return told
+    if named and named.phrase in ("state", "st") and about.located:
+        named = names.NameVerdict("user.contact.address.state", 0.8, named.phrase)
     also = tuple(sorted({_INSIDE[name] for name in seen.within}))
     if named and named.category and named.category != OPERATIONS:
         return _weighed(named, about, seen, some, also)
@@ -279,6 +281,10 @@ def _by_table(
             return Verdict(OPERATIONS, 0.6, values.BY, "identifiers or measures, no people")
         return unknown("neither its name nor its values say what it holds")
     said = f"{named.phrase!r} in a table "
+    if named.phrase in ("title", "titel", "titre", "titulo") and about.people:
+        salutations = seen.repeats and seen.mean_length < 6
+        category = "user.name" if salutations else "user.job_title"
+        return Verdict(category, 0.6, names.BY, said + "about people", also)
     if named.role == "naming" and about.people:
         return Verdict("user.name", 0.75, names.BY, said + "about people", also)
     if about.people or about.refers:

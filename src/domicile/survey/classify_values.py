@@ -85,7 +85,7 @@ def look(sample: Sequence[str | None]) -> tuple[Seen, list[str]]:
 
     The second part holds people's data: callers use it and let it go.
     """
-    filled = [value for value in sample if value]
+    filled = [value for value in sample if value and not value.isspace()]
     if not filled:
         return Seen(len(sample), 0, 0, 0, 0), []
     spread = filled[:: -(-len(filled) // SHAPED)]
