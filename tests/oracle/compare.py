@@ -14,7 +14,7 @@ from typing import Any
 from domicile.cli.main import main
 from domicile.estate.model import TableName
 from domicile.stores.schema import Table
-from tests.oracle.model import Row, Rows, Value, World, key_of
+from tests.oracle.model import Reading, Row, Rows, Value, World, key_of
 from tests.oracle.outcome import Keys, Outcome, expected, kept_columns
 from tests.oracle.write import Ends, SqliteEnds, markers, write_world
 
@@ -87,9 +87,11 @@ def nothing_personal(world: World, side: str, table: Table, stub: Row) -> None:
             assert value != real[column.name], f"{side}: {table.name}.{column.name} of a stub"
 
 
-def check_plan(world: World, ends: MakeEnds = SqliteEnds) -> Outcome:
+def check_plan(
+    world: World, ends: MakeEnds = SqliteEnds, *, reading: Reading | None = None
+) -> Outcome:
     """Plan the move of a world's people; raises AssertionError where it is not the oracle's."""
-    outcome = expected(world)
+    outcome = expected(world, reading)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         estate = write_world(directory, world, ends(directory))
@@ -118,9 +120,15 @@ def same(what: str, got: object, wanted: object) -> None:
     assert got == wanted, f"{what}: got {got}, the oracle has {wanted}"
 
 
-def check_move(world: World, ends: MakeEnds = SqliteEnds, *, triggers: bool = False) -> Outcome:
+def check_move(
+    world: World,
+    ends: MakeEnds = SqliteEnds,
+    *,
+    triggers: bool = False,
+    reading: Reading | None = None,
+) -> Outcome:
     """Plan, apply, and compare both stores; raises AssertionError where they differ."""
-    outcome = expected(world)
+    outcome = expected(world, reading)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         stores = ends(directory)

@@ -1,12 +1,14 @@
-"""Look for a world in which the command line and the oracle differ, and make it small.
+"""Look for worlds in which the command line and the oracle differ, and make them small.
 
-    python -m tests.oracle.hunt [plan|move] [FIRST] [COUNT]
+    python -m tests.oracle.hunt plan|move FIRST COUNT [TEXT …]
 
-prints the smallest form of each disagreement that it finds and the first thing that differs.
+prints, for each sort of disagreement, its smallest form and the seeds that show it. A sort whose
+message holds one of the TEXTs is passed over.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 
 from tests.oracle.compare import check_move, check_plan
@@ -15,7 +17,7 @@ from tests.oracle.model import World
 from tests.oracle.shrink import shrink, told
 
 
-def difference(what: str, world: World, triggers: bool) -> str:
+def difference(what: str, world: World, *, triggers: bool) -> str:
     """What differs, or nothing."""
     try:
         if what == "plan":
@@ -27,31 +29,38 @@ def difference(what: str, world: World, triggers: bool) -> str:
     return ""
 
 
-def kind(difference: str) -> str:
-    """The sort of a difference, so that shrinking does not wander to another one."""
-    return " ".join(difference.split()[:2])
+def sort_of(message: str) -> str:
+    """The sort of a difference, without the names of one world."""
+    message = re.sub(r"(?s)Traceback.*\n(?=\w+(\.\w+)*:? )", "", message)
+    if message.startswith("domicile "):
+        lines = message.splitlines()
+        error = next((x for x in lines[1:] if "error" in x.lower()), lines[-1])
+        said = re.sub(r"/\S+|\"[^\"]*\"|'[^']*'|\d+", "…", error)
+        return f"{message.split()[1]} {lines[0].split()[-1]} {said[:60]}"
+    return message.split(":")[0]
 
 
 def main(arguments: list[str]) -> int:
-    """Try seeds one after another; the number of disagreements."""
-    what = arguments[0] if arguments else "move"
-    first, count = (int(a) for a in [*arguments[1:], *["0", "100"][len(arguments[1:]) :]])
-    found = 0
-    for seed in range(first, first + count):
-        world = random_world(seed)
-        triggers = seed % 2 == 1
-        reason = difference(what, world, triggers)
-        if not reason:
+    """Try seeds one after another; the number of worlds that differ."""
+    what, first, count, *passed = arguments
+    seeds: dict[str, list[int]] = {}
+    for seed in range(int(first), int(first) + int(count)):
+        world, triggers = random_world(seed), seed % 2 == 1
+        message = difference(what, world, triggers=triggers)
+        if not message or any(text in message for text in passed):
             continue
-        found += 1
-
-        def fails(candidate: World, sort: str = kind(reason), triggers: bool = triggers) -> bool:
-            return kind(difference(what, candidate, triggers)) == sort
-
-        small = shrink(world, fails)
-        print(f"=== seed {seed}: {difference(what, small, triggers)}\n{told(small)}\n", flush=True)
-    print(f"{found} of {count} worlds differ")
-    return found
+        sort = sort_of(message)
+        seeds.setdefault(sort, []).append(seed)
+        if len(seeds[sort]) == 1:
+            small = shrink(
+                world,
+                lambda w, sort=sort, t=triggers: sort_of(difference(what, w, triggers=t)) == sort,
+            )
+            message = difference(what, small, triggers=triggers)
+            print(f"=== seed {seed}: [{sort}]\n{message}\n{told(small)}\n", flush=True)
+    for sort, found in seeds.items():
+        print(f"{len(found):4} of {count}: {sort}: seeds {found[:10]}")
+    return sum(map(len, seeds.values()))
 
 
 if __name__ == "__main__":

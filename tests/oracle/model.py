@@ -30,6 +30,10 @@ class Reading:
     # A moving row needs a stub at home, and home has another row under that key. "collision":
     # one key is one row in all cells (fine print), so the moving row would point at a stranger.
     stub_key_taken: Literal["collision", "accept"] = "collision"
+    # A needed row is at home already, equal, but a row that it needs is another one there: an equal
+    # address in a city that has another name at home. "parents": what is moved would mean another
+    # thing there, so it is held. "nothing": the equal row is taken as it is.
+    equal_row_needs: Literal["parents", "nothing"] = "parents"
     # A declared link is a key like others, so a row that stays keeps a stub of what it links to.
     links_hold_keys: bool = True
 

@@ -95,7 +95,11 @@ def _key_edges(world: World, table: str, as_stub: bool, reading: Reading) -> lis
 
 def _needs(world: World, ownership: Ownership, row_id: RowId, reading: Reading) -> list[RowId]:
     """The rows that must stand at home, in some form, when this row comes there in its form."""
-    as_stub = form(ownership, row_id) == "stub"
+    as_form = form(ownership, row_id)
+    equal = world.row(row_id) in world.home.get(row_id[0], [])
+    if equal and as_form != "move" and reading.equal_row_needs == "nothing":
+        return []
+    as_stub = as_form == "stub"
     parents = [world.parent(row_id, e) for e in _key_edges(world, row_id[0], as_stub, reading)]
     return [p for p in parents if p is not None]
 
