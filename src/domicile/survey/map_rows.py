@@ -1,0 +1,148 @@
+"""Rows of one store by the residence of the people they are about, for the map.
+
+The ownership program runs with residences as labels: 0 for unknown, else the place in the sorted
+list of the countries that occur. A row whose two ends differ is about people of several
+residences. Everything stays in temporary tables beside the data; counts come out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from domicile.law.condition import Under
+from domicile.survey.ownership import Ownership
+from domicile.survey.people import People
+from domicile.survey.survey import Cell
+from domicile.survey.work import Work
+
+ADULT = 18
+"""Years at which one is no longer a child: Art. 1, Convention on the Rights of the Child."""
+
+UNKNOWN, SEVERAL = 0, -1
+
+Whose = Literal["known", "unknown", "several", "nobody"]
+
+
+@dataclass(frozen=True)
+class Share:
+    """Rows of one table, or people of one register, with one residence."""
+
+    whose: Whose
+    residence: str | None  # ISO 3166-1 alpha-2; None for all but `known`
+    people: int
+    rows: int = 0
+    minors: int = 0
+    ageless: int = 0  # people whose age nothing tells
+
+
+class Residences:
+    """Counts one store, after `Survey.people`. Its temporary tables last as long as the session."""
+
+    def __init__(self, cell: Cell, day: date) -> None:
+        """Ages are as on `day`."""
+        self.cell = cell
+        self.day = day
+        self.work = Work(cell.session, "m")
+        found = {
+            str(code)
+            for people in cell.people.values()
+            for (code,) in cell.session.query(
+                f"SELECT DISTINCT residence FROM {people.raw} WHERE residence IS NOT NULL"
+            )
+        }
+        self.codes = sorted(found)
+        self.ownership: Ownership | None = None
+
+    def own(self) -> None:
+        """Work out whose each row is; `rows` needs it."""
+        tables: dict[str, str] = {}
+        start = 0
+        for name, people in self.cell.people.items():
+            tables[name] = self._numbered(people, start)
+            start += self.work.count(people.raw)
+        self.ownership = Ownership(
+            self.cell.session, self.cell.graph, tables, prefix="m", stubs=self.cell.stubs
+        )
+        self.ownership.run()
+
+    def people(self, subject: str) -> list[Share]:
+        """The people whose register row is in this store, by residence, the most first."""
+        people = self.cell.people[subject]
+        return self._shares(people, f"SELECT r.* FROM {people.raw} r WHERE r.present = 1")
+
+    def elsewhere(self, subject: str) -> list[Share]:
+        """The people whom rows here refer to while their register row is in another store."""
+        people = self.cell.people[subject]
+        if people.local:
+            return self._shares(people, f"SELECT r.* FROM {people.raw} r WHERE r.present = 0")
+        graph, dialect = self.cell.graph, self.cell.session.dialect
+        keys = " UNION ".join(
+            f"SELECT p.k1 FROM {dialect.table(edge.child)} t "
+            f"{people.shapes.joined(edge, 't', 'p', people.raw)}"
+            for edges in graph.edges.values()
+            for edge in edges
+            if edge.subject == subject and graph.passes(edge)
+        )
+        if not keys:  # the referring tables are declared as ignored
+            return []
+        return self._shares(people, f"SELECT r.* FROM {people.raw} r WHERE r.k1 IN ({keys})")
+
+    def rows(self, table: str, total: int) -> list[Share]:
+        """The rows of a table by residence, the most first; what remains of `total` is nobody's.
+
+        People are the distinct ones at either end of each row's range, so a row about three or
+        more counts at least two of them.
+        """
+        assert self.ownership is not None  # `own` comes first
+        work = self.ownership.work.get(table)
+        if work is None:
+            return [Share("nobody", None, 0, total)] if total else []
+        present = " WHERE w.present = 1" if table in self.cell.graph.registers else ""
+        label = f"CASE WHEN w.lo = w.hi THEN w.lo ELSE {SEVERAL} END AS label"
+        counted = self.cell.session.query(
+            f"SELECT label, count(*) FROM (SELECT {label} FROM {work} w{present}) l GROUP BY label"
+        )
+        people = dict(
+            self.cell.session.query(
+                f"SELECT label, count(*) FROM (SELECT {label}, w.pmin AS p FROM {work} w{present} "
+                f"UNION SELECT {label}, w.pmax AS p FROM {work} w{present}) l GROUP BY label"
+            )
+        )
+        shares = [self._share(int(label), int(people[label]), int(n)) for label, n in counted]
+        left = total - sum(s.rows for s in shares)
+        if left > 0:
+            shares.append(Share("nobody", None, 0, left))
+        return sorted(shares, key=lambda s: (-s.rows, s.whose, s.residence or ""))
+
+    def _share(self, label: int, people: int, rows: int) -> Share:
+        if label == SEVERAL:
+            return Share("several", None, people, rows)
+        if label == UNKNOWN:
+            return Share("unknown", None, people, rows)
+        return Share("known", self.codes[label - 1], people, rows)
+
+    def _shares(self, people: People, chosen: str) -> list[Share]:
+        minor = Under(ADULT, self.day).to_sql({"born": "c.born"}, people.session.dialect.name)
+        rows = people.session.query(
+            "SELECT residence, count(*), sum(CASE WHEN minor THEN 1 ELSE 0 END), "
+            "sum(CASE WHEN minor IS NULL THEN 1 ELSE 0 END) FROM "
+            f"(SELECT c.residence, {minor} AS minor FROM ({chosen}) c) m GROUP BY residence"
+        )
+        shares = [
+            Share("known" if code else "unknown", code, int(n), 0, int(minors), int(ageless))
+            for code, n, minors, ageless in rows
+        ]
+        return sorted(shares, key=lambda s: (-s.people, s.residence or ""))
+
+    def _numbered(self, people: People, start: int) -> str:
+        """The people with their residence as label and a number of their own, from `start` on."""
+        literal = people.session.dialect.literal
+        cases = " ".join(f"WHEN {literal(c)} THEN {n}" for n, c in enumerate(self.codes, 1))
+        label = f"CASE r.residence {cases} ELSE {UNKNOWN} END" if cases else f"{UNKNOWN}"
+        number = f"row_number() OVER (ORDER BY {', '.join(people.keys)}) + {start}"
+        return self.work.create(
+            "SELECT l.*, l.lo AS hi, l.pmin AS pmax FROM "
+            f"(SELECT r.*, {label} AS lo, CAST({number} AS bigint) AS pmin FROM {people.raw} r) l"
+        )

@@ -1,0 +1,96 @@
+"""What the map could not tell: unread, unowned, unclassified, of unknown residence or age.
+
+Design.md section 5, 6: unknown is not safe, so each of these is named and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from domicile.survey.classify_verdict import Verdict
+from domicile.survey.columns import personal
+from domicile.survey.map_rows import Share
+from domicile.survey.survey import Cell
+
+Doc = dict[str, Any]
+Code = Literal[
+    "unread", "dangling", "residence", "unreadable", "age", "unowned", "nobody", "unclassified"
+]
+
+SHOWN = 4  # categories named in a reason
+
+
+@runtime_checkable
+class CanSkip(Protocol):
+    """A store that says which of its tables it could not read, and why."""
+
+    skipped: list[tuple[str, str]]
+
+
+def unknowns(
+    cell: Cell,
+    people: Mapping[str, Sequence[Share]],
+    verdicts: Mapping[str, Mapping[str, Verdict]],
+    rows: Mapping[str, Sequence[Share]],
+) -> list[Doc]:
+    """Everything unknown in one store, the gravest first.
+
+    `people` by subject, `verdicts` by table and column, `rows` by table as the map has them.
+    """
+    said = _Said(cell)
+    if isinstance(cell.store, CanSkip):
+        for table, reason in cell.store.skipped:
+            said("unread", table, "", None, f"not read: {reason}")
+    for name, shares in people.items():
+        _people(cell, name, shares, said)
+    for table, found in verdicts.items():
+        kinds = personal(dict(found))
+        role = cell.graph.roles[table]
+        nobodys = sum(s.rows for s in rows[table] if s.whose == "nobody")
+        if nobodys and kinds and role not in ("reference", "ignore", "register"):
+            named = ", ".join(kinds[:SHOWN]) + (", …" if len(kinds) > SHOWN else "")
+            if role == "plain" and table not in cell.graph.owned:
+                reason = f"nobody owns this table, and it holds {named}: declare its role or a link"
+                said("unowned", table, "", nobodys, reason)
+            else:
+                reason = f"{nobodys} rows lead to no person, and hold {named}"
+                said("nobody", table, "", nobodys, reason)
+        for column, verdict in found.items():
+            if not verdict.category and role != "ignore":
+                said("unclassified", table, column, None, verdict.reason)
+    return said.found
+
+
+class _Said:
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.found: list[Doc] = []
+
+    def __call__(self, code: Code, table: str, column: str, count: int | None, reason: str) -> None:
+        self.found.append({
+            "store": self.cell.name, "table": str(self.cell.graph.name(table)), "column": column,
+            "code": code, "count": count, "reason": reason,
+        })  # fmt: skip
+
+
+def _people(cell: Cell, name: str, shares: Sequence[Share], said: _Said) -> None:
+    subject = cell.graph.estate.subject(name)
+    register = subject.register.table
+    dangling = cell.dangling.get(name, 0)
+    if dangling:
+        reason = f"{dangling} keys that rows refer to are in no register"
+        said("dangling", register, "", dangling, reason)
+    lost = sum(s.people for s in shares if s.whose == "unknown")
+    unreadable = cell.people[name].unreadable
+    path = str(subject.residence or "")
+    if lost > unreadable:
+        what = "have no residence" if path else "have no residence: the estate declares no path"
+        said("residence", register, path, lost - unreadable, f"{lost - unreadable} people {what}")
+    if unreadable:
+        reason = f"{unreadable} people: what is written is no country, or could be several"
+        said("unreadable", register, path, unreadable, reason)
+    ageless = sum(s.ageless for s in shares)
+    if ageless and subject.born is not None:
+        reason = f"{ageless} people have no usable birth date"
+        said("age", register, str(subject.born), ageless, reason)
