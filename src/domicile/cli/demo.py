@@ -87,7 +87,6 @@ def _act(stage: Stage, out: Output, began: float) -> None:
     from domicile.demo.stage import ABROAD
 
     emails = story.sample_emails(stage, ABROAD)
-    story.flush(stage)
     before = story.measure(stage, emails)
     _show(out, f"Before, after {_seconds(began)}", before, len(emails))
     seconds: dict[str, float] = {}

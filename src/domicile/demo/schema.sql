@@ -50,7 +50,7 @@ CREATE TABLE video (
     account_id bigint NOT NULL REFERENCES account ON DELETE CASCADE,
     title      text NOT NULL,
     tags       text[] NOT NULL DEFAULT '{}',
-    seconds    integer NOT NULL CHECK (seconds > 0),
+    seconds    integer CHECK (seconds > 0),
     shown_to   visibility NOT NULL DEFAULT 'public',
     place      point,
     comments   integer NOT NULL DEFAULT 0,

@@ -44,7 +44,12 @@ def sample_emails(stage: Stage, store: str) -> list[str]:
 
 
 def measure(stage: Stage, emails: list[str]) -> list[Measured]:
-    """Count people by SQL and look for the e-mail addresses in the bytes of tables and indexes."""
+    """Count people by SQL and look for the e-mail addresses in the bytes of tables and indexes.
+
+    The servers first write what they hold in memory, so that their files have it all.
+    """
+    for server in stage.servers.values():
+        server.sql(DATABASE, "CHECKPOINT")
     return [
         Measured(
             store,
@@ -54,12 +59,6 @@ def measure(stage: Stage, emails: list[str]) -> list[Measured]:
         )
         for store, server in stage.servers.items()
     ]
-
-
-def flush(stage: Stage) -> None:
-    """Have the servers write what they hold in memory to their files."""
-    for server in stage.servers.values():
-        server.sql(DATABASE, "CHECKPOINT")
 
 
 def run_command(directory: Path, *arguments: str) -> Iterator[str | int]:
