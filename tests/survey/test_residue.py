@@ -91,6 +91,8 @@ def test_each_person_is_counted_once_in_a_value_and_column() -> None:
 def test_names_do_not_span_values() -> None:
     rows = [("Ann de",), ("Lee",)]
     assert find_residue([Reading("t", ("c",), [rows])], ANN) == []
+    assert ANN.found("name", "ann de\x1elee") == set()
+    assert ANN.found("name", "x\x1eann de lee\x1ey") == {"ann de lee"}
 
 
 def test_addresses_that_nobody_registered_are_counted() -> None:

@@ -41,10 +41,24 @@ _EMAIL = re.compile(rf"(?<![{_LOCAL}])[{_LOCAL}]+@[\w-]+(?:\.[\w-]+)*")
 _MAIL_ONLY = re.compile(rf"(?<![@{_LOCAL}])(?<!acct:)[{_LOCAL}]+@[\w-]+(?:\.[\w-]+)+")
 _EDGES = "'`{}|~!#$%&*^.-+"  # what may touch an address in text without being part of it
 _NAMED = re.compile(r"(?:(?<![\w.])@|(?<!\w)acct:@?|(?<=[/=])@?)(\w(?:[\w.-]*\w)?)")
-_WORD = re.compile(r"\w(?:[\w.-]*\w)?")
 _PHONE = re.compile(r"\+?\(?\d(?:[ ()./-]{0,2}\d){7,16}")
-_NAME = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|\x1e")
 _DISTINCTIVE = re.compile(r"(?=.*[\d._-]).{6,}")
+
+
+def _kept(characters: bytes) -> bytes:
+    """A table for `bytes.translate`: these, and all above ASCII, stay; the rest becomes a space."""
+    return bytes(b if b >= 0x80 or b in characters else 0x20 for b in range(256))
+
+
+_LETTERS = b"abcdefghijklmnopqrstuvwxyz"
+_NAME_BYTES = _kept(_LETTERS + b"|")  # `|` stands between values
+_USER_BYTES = _kept(_LETTERS + b"0123456789_.-")
+
+
+def _split(text: str, keep: bytes) -> list[str]:
+    """The words of a text that is case folded; several times as fast as a pattern of words."""
+    plain = text.replace(_SEPARATOR, " | ").replace("\u2019", "'").replace("\xa0", " ")
+    return plain.encode("utf-8", "replace").translate(keep).decode("utf-8").split()
 
 
 class Identifiers:
@@ -80,7 +94,7 @@ class Identifiers:
             have = self._phones.get(number[-8:], ())
             if number not in have:
                 self._phones[number[-8:]] = (*have, number)
-        elif kind == "name" and len(words := _NAME.findall(plain)) >= 2 and len(plain) >= 7:
+        elif kind == "name" and len(words := _split(plain, _NAME_BYTES)) >= 2 and len(plain) >= 7:
             self.names.add(tuple(words))
             if len(words) > 2:
                 self._openings.add(tuple(words[:2]))
@@ -98,10 +112,11 @@ class Identifiers:
     def _usernames_in(self, text: str) -> set[str]:
         wholes = set(text.split(_SEPARATOR)) & self.usernames
         hits = {whole for whole in wholes if len(whole) >= 4}
-        words = set(_WORD.findall(text)) & self.usernames
-        if words:
-            hits |= {word for word in words if _DISTINCTIVE.fullmatch(word)}
-            hits |= words.intersection(_NAMED.findall(text))
+        words = set(_split(text, _USER_BYTES))
+        named = {word.strip(".-") for word in words} & self.usernames
+        if named:
+            hits |= {word for word in named if _DISTINCTIVE.fullmatch(word)}
+            hits |= named.intersection(_NAMED.findall(text))
         return hits
 
     def _phones_in(self, text: str) -> set[str]:
@@ -120,7 +135,7 @@ class Identifiers:
     def _names_in(self, text: str) -> set[str]:
         if not self.names:
             return set()
-        words = _NAME.findall(text)  # separators too, so that no name spans two values
+        words = _split(text, _NAME_BYTES)  # `|` too, so that no name spans two values
         pairs: set[tuple[str, ...]] = set(pairwise(words))
         hits = pairs & self.names
         if pairs & self._openings:
