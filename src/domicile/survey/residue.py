@@ -62,7 +62,7 @@ def _split(text: str, keep: bytes) -> list[str]:
 
 
 class Identifiers:
-    """The values that tell people, ready to be looked for. About 100 bytes of memory each.
+    """The values that tell people, ready to be looked for. About 150 to 300 bytes of memory each.
 
     `skipped` counts by kind the values that are too short or too plain to be looked for; a caller
     that must be complete reports them.

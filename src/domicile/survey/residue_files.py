@@ -55,7 +55,7 @@ class FileResidue:
 
 
 class EmailSet:
-    """E-mail addresses, ready to be looked for in bytes. About 200 bytes of memory an address.
+    """E-mail addresses, ready to be looked for in bytes. About 500 bytes of memory an address.
 
     Values without an `@`, or with nothing before or after it, are no addresses and are ignored;
     `len()` tells how many are looked for. Not to be shared between threads.
