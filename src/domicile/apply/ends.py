@@ -6,7 +6,7 @@ One class a kind of store; `end_of` finds it. Conditions are SQL over the alias 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from domicile.errors import StoreRefused, UsageError
 from domicile.stores.base import Row, Session
@@ -246,7 +246,7 @@ class SqliteEnd:
         return self.session.connection.total_changes() - before
 
 
-_ENDS: dict[type[object], Callable[..., End]] = {
+_ENDS: dict[type[Any], Callable[..., End]] = {
     PostgresSession: PostgresEnd,
     SqliteWriteSession: SqliteEnd,
 }

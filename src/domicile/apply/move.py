@@ -22,6 +22,7 @@ from domicile.errors import StoreError, StoreRefused
 from domicile.plan.actions import Action
 from domicile.plan.closure import Closure
 from domicile.plan.planner import Outcome
+from domicile.survey.ghosts import describe
 from domicile.survey.graph import Graph
 from domicile.survey.state import Keys
 from domicile.survey.stubs import Stubs
@@ -91,10 +92,7 @@ class Move:
                 (f"SELECT {{}} FROM (SELECT {made} FROM {self._table(table)} t "
                 f"JOIN {rows} g ON {self.shapes.same(table, 't', 'g')}) t"), "stub",
             ))  # fmt: skip
-        noted = {t: self.keys_of(t, self.closure.stubs[t]) for t, _, _ in work}
-        with self.run.state.transaction():
-            for table, keys in noted.items():
-                self.run.state.note_stubs(self.action.home, table, keys)
+        noted = {t: self.note_stubs(self.action.home, t, self.closure.stubs[t]) for t, _, _ in work}
         self._transaction(home, 0, work)
         with self.run.state.transaction():
             for table, keys in noted.items():
@@ -251,6 +249,17 @@ class Move:
         )
         home.session.execute(f"DROP TABLE {dialect.temp(name)}")
         return count
+
+    def note_stubs(self, store: str, table: str, rows: str) -> list[Keys]:
+        """Note stubs that are about to be written in a store; their keys."""
+        relation = f"({rows})" if rows.startswith("SELECT") else rows
+        ghosts = describe(self.outcome.ownership, self.outcome.cell.people, table, relation)
+        with self.run.state.transaction():
+            self.run.state.note_stubs(
+                store, table,
+                ((g.keys, [p for p in (g.first, g.last) if p is not None]) for g in ghosts),
+            )  # fmt: skip
+        return [g.keys for g in ghosts]
 
     # Small things.
 

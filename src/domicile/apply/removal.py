@@ -181,13 +181,10 @@ class Removal:
         for table, left in self.closure.left.items():
             going = self.closure.going[table]
             where = f"EXISTS ({self._in(table, left)})"
-            keys = move.keys_of(table, self._chosen(table, going, span, where))
+            chosen = self._chosen(table, going, span, where)
+            keys = move.note_stubs(self.outcome.cell.name, table, chosen)
             if keys:
                 found[table] = keys
-        if found:
-            with self.run.state.transaction():
-                for table, keys in found.items():
-                    self.run.state.note_stubs(self.outcome.cell.name, table, keys)
         return found
 
     # What changed.

@@ -95,12 +95,12 @@ def _apply(
         ends = Ends()
         with Survey(estate, run.state, ends.open) as survey:
             fresh = Planner(survey, mandates, day, marks=_marks(run, ends)).run()
+            if first and not resumed:
+                check_drift(run.plan, survey, fresh)
+            if first and cap is not None:
+                cap.check(survey, fresh)
             ends.release()
             if first:
-                if not resumed:
-                    check_drift(run.plan, survey, fresh)
-                if cap is not None:
-                    cap.check(survey, fresh)
                 if not resumed and not approved():
                     raise PlanRefused(
                         "the plan was not approved",

@@ -134,18 +134,23 @@ class Report:
         """Rows with personal columns that no key leads from to a person."""
         cell = outcome.cell
         work = Work(cell.session, f"n{len(self.unknown)}_")
-        total = work.count(cell.session.dialect.table(table))
         about = outcome.ownership.work.get(table)
-        known = work.count(about) if about else 0
-        if table in cell.stubs:
-            known += work.count(cell.stubs[table])
-        if total <= known:
+        shapes = outcome.ownership.shapes
+        unknown = [
+            f"NOT EXISTS (SELECT 1 FROM {known} w WHERE {shapes.same(table, 't', 'w')})"
+            for known in (about, cell.stubs.get(table))
+            if known
+        ]
+        rows = work.count(
+            f"{cell.session.dialect.table(table)} t", " AND ".join(unknown) or "1 = 1"
+        )
+        if not rows:
             return
         seen = ", ".join(found[:4])
         if about is None:
             reason = f"nobody owns this table, and it holds {seen}: declare an attachment or a link"
         else:
-            reason = f"{total - known} rows lead to no person, and hold {seen}"
+            reason = f"{rows} rows lead to no person, and hold {seen}"
         self._say_unknown(outcome, table, "", reason)
 
     def _say_unknown(self, outcome: Outcome, table: str, column: str, reason: str) -> None:

@@ -13,9 +13,11 @@ from domicile.plan.actions import Action, Labels, rules
 from domicile.plan.closure import Closure
 from domicile.plan.home import Home
 from domicile.plan.verdicts import Verdicts
+from domicile.survey.ghosts import Person, lines
 from domicile.survey.ownership import Ownership
 from domicile.survey.people import BLOCK
 from domicile.survey.survey import Cell, Survey
+from domicile.survey.work import Work
 
 NO_HOME, REPORT = "no home", "report"
 
@@ -97,7 +99,9 @@ class Planner:
                     doubtful[name, ubits] = doubtful.get((name, ubits), 0) + count
             tables[name] = register.number(labels.label, seen, start)
             start += sum(seen.values())
-        ownership = Ownership(cell.session, cell.graph, tables, stubs=cell.stubs)
+        ownership = Ownership(
+            cell.session, cell.graph, tables, stubs=cell.stubs, ghosts=self._ghosts(cell, tables)
+        )
         ownership.run()
         verdicts = Verdicts(cell.session, cell.graph, ownership)
         erasing = {b for a, b in labels.actions.items() if a.kind == "erase"}
@@ -117,6 +121,26 @@ class Planner:
                 closure.settle()
                 outcome.closures[action] = closure
         return outcome
+
+    def _ghosts(self, cell: Cell, tables: dict[str, str]) -> dict[str, str]:
+        """Lines for the cell's stubs, with the labels and numbers that their people have here."""
+        wanted = {p for gs in cell.ghosts.values() for g in gs for p in (g.first, g.last) if p}
+        if not wanted:
+            return {}
+        numbers: dict[Person, tuple[int, int]] = {}
+        for name, table in tables.items():
+            people = cell.people[name]
+            query = f"SELECT {people.key_texts()}, p.lo, p.pmin FROM {table} p"
+            for batch in cell.session.stream(query):
+                for row in batch:
+                    if (person := (name, row[:-2])) in wanted:
+                        numbers[person] = (int(row[-2]), int(row[-1]))
+        work = Work(cell.session, "gl")
+        return {
+            table: lines(cell.session, cell.graph, work, table, ghosts, numbers)
+            for table, ghosts in cell.ghosts.items()
+            if ghosts
+        }
 
     def _home(self, cell: Cell, action: Action) -> Home | None:
         if action.kind != "move":

@@ -47,7 +47,8 @@ class Verdicts:
             role = self.graph.roles[table]
             keys = ", ".join(f"w.{k}" for k in self.shapes.labels(table))
             same = f"{action('w.lo')} = {action('w.hi')}"
-            goes = f"w.hi >= {BLOCK} AND {same}"
+            real = self._real(table, "w")
+            goes = f"w.hi >= {BLOCK} AND {same} AND {real}"
             if role == "attachment":
                 goes += " AND w.alone = 1"
             select = (
@@ -57,17 +58,25 @@ class Verdicts:
             if role == "register":
                 select += " AND w.present = 1"
             parts = [select]
-            mixed = f"w.hi >= {BLOCK} AND NOT {same}"
+            mixed = f"w.hi >= {BLOCK} AND NOT {same} AND {real}"
             if role == "plain" and self.work.count(work + " w", mixed):
                 self.mixed.add(table)
                 parts += self._joint(table, work, keys, mixed)
             elif role == "attachment":
                 self.shared[table] = self.work.create(
                     f"SELECT {keys} FROM {work} w "
-                    f"WHERE w.hi >= {BLOCK} AND NOT ({same} AND w.alone = 1)"
+                    f"WHERE w.hi >= {BLOCK} AND {real} AND NOT ({same} AND w.alone = 1)"
                 )
             self.moves[table] = self.work.create(" UNION ALL ".join(parts))
             self._legal(table, erasing)
+
+    def _real(self, table: str, alias: str) -> str:
+        """The line is of a row that is here, not of the stub of one that is elsewhere."""
+        stubs = self.ownership.stubs.get(table)
+        if stubs is None:
+            return "1 = 1"
+        match = " AND ".join(f"s.{k} = {alias}.{k}" for k in self.shapes.labels(table))
+        return f"NOT EXISTS (SELECT 1 FROM {stubs} s WHERE {match})"
 
     def of(self, table: str, block: int) -> str:
         """The moves of one action, as a relation."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -37,6 +38,9 @@ def run(work: Coroutine[Any, Any, T] | Awaitable[T]) -> T:
 
     return _loop.run_until_complete(wait())
 
+
+LOAD_ROWS = 50_000
+"""Rows of one COPY into a temporary table."""
 
 CAPABILITIES = Capabilities(
     "postgresql", write=True, transactions=True, foreign_keys=True,
@@ -127,12 +131,16 @@ class PostgresSession:
         q = self.dialect.quote
         defined = ", ".join(f"{q(c)} {t}" for c, t in columns)
         self.execute(f"CREATE TEMP TABLE {q(name)} ({defined})")
-        status = self._run(
-            self.connection.copy_records_to_table(
-                name, records=rows, columns=[c for c, _ in columns], schema_name="pg_temp"
+        # List by list: `rows` may itself be read from a PostgreSQL store, on the same loop.
+        count, source = 0, iter(rows)
+        while part := list(islice(source, LOAD_ROWS)):
+            self._run(
+                self.connection.copy_records_to_table(
+                    name, records=part, columns=[c for c, _ in columns], schema_name="pg_temp"
+                )
             )
-        )
-        return int(status.rsplit(" ", 1)[-1])
+            count += len(part)
+        return count
 
     def analyse(self, name: str) -> None:
         # Statistics of these few columns are small whole numbers and keys; `purge` clears them.

@@ -115,12 +115,14 @@ class Ownership:
 
     def __init__(
         self, session: Session, graph: Graph, people: dict[str, str], prefix: str = "",
-        stubs: Mapping[str, str] | None = None,
+        stubs: Mapping[str, str] | None = None, ghosts: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         """`people`: subject → its temporary table (k1 … kn, lo, hi, pmin, pmax).
 
-        `stubs`: table → keys of rows that Domicile emptied; they are about nobody.
+        `stubs`: table → keys of rows that Domicile emptied; their own references say nothing.
+        `ghosts`: table → lines for stubs, brought from the cell that has the real row.
         """
+        self.ghosts = ghosts or {}
         self.stubs = stubs or {}
         self.session = session
         self.graph = graph
@@ -194,6 +196,8 @@ class Ownership:
             inside[table] = [e for e in edges if e.parent in tables]
             outside = [e for e in edges if e.parent not in tables]
             parts = [p for e in outside if (p := self._from(e, into))]
+            if table in self.ghosts:
+                parts.append(self._ghosts(table))
             into[table] = self._create(self._merged(table, parts))
         if any(inside.values()):
             self._close(tables, inside, into)
@@ -220,6 +224,10 @@ class Ownership:
             f"{self.shapes.joined(edge, 't', 'p', relation)}"
             f" WHERE {self._alive(child, 't')}"
         )
+
+    def _ghosts(self, table: str) -> str:
+        listed = ", ".join((*self.shapes.labels(table), *ENDS))
+        return f"SELECT {listed} FROM {self.ghosts[table]}"
 
     def _alive(self, table: str, alias: str) -> str:
         if table not in self.stubs:
@@ -307,6 +315,8 @@ class Ownership:
             if edge.child in self.users and edge.child != attachment
         ]
         parts += [self._used(edge, None, -2) for edge in self.graph.strangers(attachment)]
+        if attachment in self.ghosts:
+            parts.append(f"SELECT g.*, -1 AS rank FROM ({self._ghosts(attachment)}) g")
         if not parts:
             empty = self._merged(attachment, [])
             self.users[attachment] = self._create(f"SELECT e.*, 1 AS alone FROM ({empty}) e")

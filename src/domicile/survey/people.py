@@ -139,7 +139,11 @@ class People:
 
     def key_texts(self) -> str:
         """The key of people (alias `p`) as canonical texts."""
-        return ", ".join(self._text(i) for i in range(len(self.keys)))
+        return ", ".join(self.texts_of_key())
+
+    def texts_of_key(self) -> list[str]:
+        """The parts of the key of people (alias `p`) as canonical texts."""
+        return [self._text(i) for i in range(len(self.keys))]
 
     def _text(self, index: int) -> str:
         if not self.local:
@@ -151,10 +155,10 @@ class People:
     def find(self, keys: Sequence[Row]) -> list[Row]:
         """Those of the people here whose key texts are among `keys`."""
         name = f"{self._raw}_find"
-        self.session.load(name, [("k", "text")], keys)
+        self.session.load(name, [(k, "text") for k in self.keys], keys)
         rows = self.session.query(
-            f"{self.texts()} AND {self._text(0)} IN "
-            f"(SELECT k FROM {self.session.dialect.temp(name)})"
+            f"{self.texts()} AND ({self.key_texts()}) IN "
+            f"(SELECT {', '.join(self.keys)} FROM {self.session.dialect.temp(name)})"
         )
         self.session.execute(f"DROP TABLE {self.session.dialect.temp(name)}")
         return rows

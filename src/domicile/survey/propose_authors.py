@@ -6,13 +6,13 @@ names. Names tell the two ends apart: `reporterAccountId` acts, `flaggedAccountI
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from domicile.estate.model import Hop, Path, TableRole
 from domicile.survey import classify_names as names
 from domicile.survey.graph import Edge, Graph
+from domicile.survey.propose_estate import Joint
 from domicile.survey.propose_model import ProposedTable, Reason
 from domicile.survey.propose_places import forward
 from domicile.survey.propose_read import Application
@@ -35,54 +35,79 @@ class _Way:
     score: float
     what: str
 
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """The whole way."""
+        return (self.hop, *self.rest)
 
-def authors(
-    application: Application, graph: Graph, counts: Mapping[str, tuple[int, int]] | None
-) -> list[ProposedTable]:
+
+def authors(application: Application, graph: Graph, joint: Joint | None) -> list[ProposedTable]:
     """A proposal for each table whose rows can be about several people.
 
-    `counts`: from `joint_rows`; None when they were not counted.
+    `joint`: None when they could not be counted; then the shape of the schema decides.
     """
-    work = _Authors(application, graph)
+    work = _Authors(application, graph, joint)
     return [
         proposed
         for group in graph.order
         for table in group
         if graph.roles[table] == "plain"
-        for proposed in work.of(table, None if counts is None else counts.get(table, (0, 0)))
+        for proposed in work.of(table)
     ]
 
 
 class _Authors:
-    def __init__(self, application: Application, graph: Graph) -> None:
+    def __init__(self, application: Application, graph: Graph, joint: Joint | None) -> None:
         self.application = application
         self.graph = graph
+        self.joint = joint
         self.paths: dict[str, tuple[Hop, ...]] = {}  # table → hops to its one person or author
         self.several: set[str] = set()
 
-    def of(self, table: str, count: tuple[int, int] | None) -> list[ProposedTable]:
+    def of(self, table: str) -> list[ProposedTable]:
         """The proposal for one table, if its rows can be about several people. Parents first."""
+        count = self.joint.rows(table) if self.joint else None
         edges = [e for e in self.graph.edges[table] if self._leads(e)]
-        outside = [e for e in edges if e.parent != table]
         people = sum(2 if e.parent in self.several else 1 for e in edges)
         ways = sorted(
-            (w for e in outside if (w := self._way(table, e))), key=lambda w: (-w.score, w.hop.name)
+            (w for e in edges if e.parent != table and (w := self._way(table, e))),
+            key=lambda w: (-w.score, w.hop.name),
         )
-        if count == (0, 0) and self.application.seen[table].rows:
+        if not ways or (count == (0, 0) and self.application.seen[table].rows):
             return []  # it has rows, and none of them is about anyone
-        if people < 2 or not ways:
-            if ways and people:
-                self.paths[table] = (ways[0].hop, *ways[0].rest)
-            return []
         best = ways[0]
-        self.paths[table] = (best.hop, *best.rest)
+        self.paths[table] = best.hops
+        if people < 2:
+            return []
         lead = best.score - ways[1].score if len(ways) > 1 else _SURE
         if count is None or count[0] or not count[1]:
             self.several.add(table)  # else what refers to it is about its one person too
-        reason = Reason(_because(ways, edges, lead, count), lead < _SURE)
-        active = lead >= _MARGIN and table in self.several
+        nobody = ""
+        if self.joint and count and count[0]:
+            best, nobody = self._most(table, ways, count[0])
+            self.paths[table] = best.hops
+        because = _because(best, ways, edges, lead, count) + nobody
+        active = (lead >= _MARGIN or best is not ways[0]) and table in self.several
         role = TableRole(joint="author", author=Path(self.paths[table]))
+        reason = Reason(because, lead < _SURE or bool(nobody))
         return [ProposedTable(self.application.name(table), role, reason, active)]
+
+    def _most(self, table: str, ways: list[_Way], joint: int) -> tuple[_Way, str]:
+        """The best way, or another if the best mostly leads to nobody; and that it does."""
+        assert self.joint is not None
+        counted = [(way, self.joint.authored(table, way.hops)) for way in ways[:4]]
+        best, led = counted[0]
+        if led < 0.5 * joint:
+            better, most = max(counted, key=lambda c: c[1])
+            if most >= 0.9 * joint:
+                why = f"; {best.what} too, but for {joint - led:,} of these that is nobody"
+                return better, f"{why} with a register row"
+        if led < joint:
+            return (
+                best,
+                f"; for {joint - led:,} of these it leads to no one person with a register row",
+            )
+        return best, ""
 
     def _leads(self, edge: Edge) -> bool:
         """Whether another person may stand at its end: what describes one's own row does not."""
@@ -98,7 +123,7 @@ class _Authors:
         hop = forward(self.graph, table, edge)
         if hop is None:
             return None
-        words = set(names.words(hop.name))
+        words = {word for name in (hop.name, *edge.columns) for word in names.words(name)}
         score = 2.5 * bool(words & ACTS) + 0.5 * bool(words & PLAIN) - 3 * bool(words & ACTED_UPON)
         role = self.graph.roles[edge.parent]
         if role in ("register", "attachment") or self._is_person(edge.parent):
@@ -131,13 +156,12 @@ class _Authors:
 
 
 def _because(
-    ways: list[_Way], edges: list[Edge], lead: float, count: tuple[int, int] | None
+    best: _Way, ways: list[_Way], edges: list[Edge], lead: float, count: tuple[int, int] | None
 ) -> str:
-    best = ways[0]
-    if lead < _MARGIN:
+    if lead < _MARGIN and best is ways[0]:
         because = f"{best.what}, but {ways[1].what} as well"
     else:
-        others = list(dict.fromkeys("".join(e.columns) for e in edges if e != best.edge))
+        others = list(dict.fromkeys("+".join(e.columns) for e in edges if e != best.edge))
         because = f"{best.what}; the context is {', '.join(others)}" if others else best.what
     if count is None:
         return f"{because}; not counted how many rows are about several people"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from domicile.errors import StoreError
+from domicile.errors import StoreRefused
 from domicile.estate import model
 from domicile.stores.base import Session
-from domicile.survey.graph import Graph, build
+from domicile.survey.graph import Graph, build, resolve
 from domicile.survey.ownership import Ownership
 from domicile.survey.people import STAYS, People
 from domicile.survey.propose_model import ProposedLink, ProposedSubject, ProposedTable
@@ -61,34 +61,73 @@ def graph_of(application: Application, proposed: model.Estate) -> Graph:
     return build(proposed, application.holds, application.schema)
 
 
-def joint_rows(
-    reading: Reading, application: Application, proposed: model.Estate
-) -> dict[str, tuple[int, int]] | None:
-    """Owned table → (rows about two people or more, rows about anyone), over the cells.
+class Joint:
+    """How many rows are about several people, counted by the ownership program in each cell."""
 
-    None when a store is too large to be counted now, or when a link across stores needs the other.
+    def __init__(self, runs: Sequence[tuple[Session, Graph, Ownership]]) -> None:
+        self._runs = runs
+
+    def rows(self, table: str) -> tuple[int, int]:
+        """Rows about two people or more, and rows about anyone."""
+        joint = rows = 0
+        for session, _, ownership in self._runs:
+            if table in ownership.work:
+                counted = session.query(
+                    "SELECT coalesce(sum(CASE WHEN pmin < pmax THEN 1 ELSE 0 END), 0), count(*) "
+                    f"FROM {ownership.work[table]}"
+                )[0]
+                joint, rows = joint + int(counted[0]), rows + int(counted[1])
+        return joint, rows
+
+    def authored(self, table: str, hops: Sequence[model.Hop]) -> int:
+        """Of the rows about several people, those for which these hops end at one person."""
+        return sum(
+            _authored(session, graph, ownership, table, model.Path(tuple(hops)))
+            for session, graph, ownership in self._runs
+            if table in ownership.work
+        )
+
+
+def joint_rows(reading: Reading, application: Application, proposed: model.Estate) -> Joint | None:
+    """The counts of one application under a proposal.
+
+    None when a store is too large to be counted now, when a link across stores needs the other, or
+    when a store refuses it.
     """
     if sum(seen.rows for seen in application.seen.values()) > COUNTED:
         return None
-    counts: dict[str, tuple[int, int]] = {}
+    runs = []
     for number, session in enumerate(reading.sessions(application)):
         graph = build(proposed, application.holds, session.schema)
         if any(e.subject for edges in graph.edges.values() for e in edges):
             return None
         try:
-            ownership = _own(session, graph, f"i{number}")
-            for table, work in ownership.work.items():
-                if graph.roles[table] != "plain":
-                    continue
-                joint, rows = session.query(
-                    f"SELECT coalesce(sum(CASE WHEN pmin < pmax THEN 1 ELSE 0 END), 0), count(*) "
-                    f"FROM {work}"
-                )[0]
-                before = counts.get(table, (0, 0))
-                counts[table] = (before[0] + int(joint), before[1] + int(rows))
-        except StoreError:  # a type that the ownership program cannot compare: judged by shape
+            runs.append((session, graph, _own(session, graph, f"i{number}")))
+        except StoreRefused:  # a table that may not be read, types that cannot be compared
+            reading.forget()
             return None
-    return counts
+    return Joint(runs)
+
+
+def _authored(
+    session: Session, graph: Graph, ownership: Ownership, table: str, path: model.Path
+) -> int:
+    steps, end = resolve(graph, table, path, f"tables.{table}.author")
+    shapes, dialect = ownership.shapes, session.dialect
+    if end not in ownership.work:
+        return 0
+    here, joins = "t", ""
+    for number, (edge, _) in enumerate(steps):
+        there = f"h{number}"
+        on = shapes.refers(edge, here, there)
+        joins += f" JOIN {dialect.table(edge.parent)} {there} ON {on}"
+        here = there
+    joins += f" JOIN {ownership.work[end]} p ON {shapes.same(end, here, 'p')}"
+    joins += f" JOIN {ownership.work[table]} w ON {shapes.same(table, 't', 'w')}"
+    where = "p.pmin = p.pmax AND w.pmin < w.pmax"
+    return int(
+        session.query(f"SELECT count(*) FROM {dialect.table(table)} t{joins} WHERE {where}")[0][0]
+    )
 
 
 def _own(session: Session, graph: Graph, prefix: str) -> Ownership:

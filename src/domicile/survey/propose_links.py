@@ -14,6 +14,7 @@ from typing import Final
 from domicile.estate.model import ColumnName
 from domicile.stores.base import Session
 from domicile.stores.schema import Column, ForeignKey
+from domicile.survey.propose_estate import COUNTED
 from domicile.survey.propose_model import ProposedLink, Reason
 from domicile.survey.propose_read import Application, Reading, Seen
 from domicile.survey.propose_targets import LIKE_A_PERSON, Target, Targets
@@ -57,6 +58,8 @@ def links(
 
 def present(reading: Reading, target: Target, values: Iterable[str]) -> int:
     """How many of these values exist at the target, in whichever cells."""
+    if target.table in target.application.unread:
+        return 0
     kind = target.application.schema.tables[target.table].column(target.column).kind
     wanted = sorted({v for v in values if kind != "int" or _INT.match(v)})
     there: set[str] = set()
@@ -87,13 +90,21 @@ def _of_partitions(reading: Reading, application: Application) -> Iterator[Propo
         for key in seen.table.foreign_keys:
             if key.enforced or not key.name or len(key.columns) != 1:
                 continue
-            dangling = _dangling(reading, application, seen.table.name, key)
             target = Target(application, key.parent, key.parent_columns[0])
+            if {seen.table.name, key.parent} & set(application.unread):
+                continue
             because = "some partitions lack this key and their siblings have it; "
-            because += (
-                "every row's value exists there" if not dangling else
-                f"but {dangling:,} rows have a value that does not exist there"
-            )  # fmt: skip
+            if seen.rows > COUNTED:
+                values = set(seen.samples[key.columns[0]])
+                dangling = len(values) - present(reading, target, values)
+                because += f"{dangling} of {len(values)} different values sampled are not there"
+            else:
+                dangling = _dangling(reading, application, seen.table.name, key)
+                because += (
+                    f"{dangling:,} rows have a value that does not exist there"
+                    if dangling
+                    else "every row's value exists there"
+                )
             source = ColumnName(application.name(seen.table.name), key.columns[0])
             active = not dangling
             yield ProposedLink(source, target.name, Reason(because, not active), active)

@@ -16,7 +16,7 @@ from domicile.survey import classify_names as names
 from domicile.survey.graph import Edge, Graph
 from domicile.survey.propose_model import ProposedPath, Reason
 from domicile.survey.propose_read import Application, Seen
-from domicile.survey.propose_words import COUNTRY, NEVER_COUNTRY, NOT_RESIDENCE
+from domicile.survey.propose_words import COUNTRY, NEVER_COUNTRY, NOT_RESIDENCE, PERHAPS_RESIDENCE
 
 MAX_HOPS: Final = 5
 MAX_ROUTES: Final = 400
@@ -51,7 +51,7 @@ class Route:
 class _Found:
     route: Route
     column: str
-    purpose: int  # 0 plain, 1 a country for some purpose
+    purpose: int  # 0 plain, 1 perhaps residence, 2 a country for something else
     share: float  # of different values that are countries; negative when there were none
     values: int
 
@@ -85,13 +85,22 @@ def residences(
         for route in routes(application, graph, register, people)
         for each in _countries(application.seen[route.tables[-1]], route)
     ]
-    found.sort(key=lambda f: (f.route.doubt, f.purpose, len(f.route.hops), -f.share, f.column))
+    found.sort(
+        key=lambda f: (
+            f.route.doubt == 2 or f.purpose == 2,
+            f.route.doubt,
+            f.purpose,
+            len(f.route.hops),
+            -f.share,
+            f.column,
+        )
+    )
     best = [_proposed(each) for each in found]
-    if not found or found[0].route.doubt == 2:
+    if not found or found[0].route.doubt == 2 or found[0].purpose == 2:
         return None, tuple(best[:5])
     rest = tuple(best[1:6])
     if any((f.route.doubt, f.purpose) == (found[0].route.doubt, found[0].purpose) and
-           f.route.tables != found[0].route.tables for f in found[1:]):  # fmt: skip
+           f.route.hops != found[0].route.hops for f in found[1:]):  # fmt: skip
         reason = best[0].reason
         best[0] = ProposedPath(
             best[0].path, Reason(reason.because + "; other routes are named below", True)
@@ -206,7 +215,8 @@ def _countries(seen: Seen, route: Route) -> Iterator[_Found]:
         sure = share >= RECOGNISED and (said or by_table or (share >= 0.95 and len(values) >= 5))
         if not (sure or (said and not values)):
             continue
-        purpose = 1 if words & NOT_RESIDENCE else 0
+        purposes = words | {w for hop in route.hops for w in names.words(hop.name)}
+        purpose = 2 if purposes & NOT_RESIDENCE else 1 if purposes & PERHAPS_RESIDENCE else 0
         found = _Found(route, column.name, purpose, share, len(values))
         if purpose not in kept or kept[purpose].share < share:
             kept[purpose] = found

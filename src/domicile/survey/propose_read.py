@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from domicile.errors import DeclarationError
+from domicile.errors import DeclarationError, StoreRefused
 from domicile.estate import model
 from domicile.estate.model import TableName
 from domicile.stores.base import Session, Store
@@ -58,6 +58,7 @@ class Application:
     stores: list[model.Store]
     schema: Schema
     seen: dict[str, Seen] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)  # table → why it could not be read
 
     def name(self, table: str) -> TableName:
         """The table as the estate will name it."""
@@ -107,6 +108,10 @@ class Reading:
                 self._sessions[declared.name] = self._stack.enter_context(read)
             yield self._sessions[declared.name]
 
+    def forget(self) -> None:
+        """Open new sessions next time: one was refused something and may be of no more use."""
+        self._sessions.clear()
+
     def _look(self, application: Application, table: Table) -> Seen:
         """Sample the table in the first cell that has rows of it."""
         rows: list[tuple[str | None, ...]] = []
@@ -117,7 +122,10 @@ class Reading:
                 continue
             estimate = max(estimate, here.estimate)
             if not rows:
-                rows = self.opened[declared.name].sample(table.name, table.names, SAMPLE)
+                try:
+                    rows = self.opened[declared.name].sample(table.name, table.names, SAMPLE)
+                except StoreRefused as error:  # no permission on one table is no end of the rest
+                    application.unread[table.name] = error.message
         columns = {c: [row[i] for row in rows] for i, c in enumerate(table.names)}
         return Seen(
             table, max(estimate, len(rows)), len(rows),

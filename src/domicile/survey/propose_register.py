@@ -49,7 +49,8 @@ class Candidate:
         """Its reason, in one line."""
         parts = [f"one row for each person: {', '.join(self.holds)}"]
         if self.referring:
-            parts.append(f"rows of {self.referring} other tables belong to them")
+            tables = "one other table" if self.referring == 1 else f"{self.referring} other tables"
+            parts.append(f"rows of {tables} belong to them")
         return "; ".join(parts)
 
 

@@ -34,6 +34,8 @@ def scalar(text: str) -> str:
     """A text as one YAML scalar that any reader takes for that text."""
     if _PLAIN.match(text) and text.lower() not in _WORDS:
         return text
+    if '"' in text and not _CONTROL.search(text):
+        return "'" + text.replace("'", "''") + "'"
     return json.dumps(text, ensure_ascii=bool(_CONTROL.search(text)))
 
 

@@ -45,10 +45,12 @@ COUNTRY: Final = _set("""
 
 NOT_RESIDENCE: Final = _set("""
     birth born nationality nationalities nationaliteit nationalitaet staatsangehoerigkeit
-    citizenship passport origin ip phone ship shipping billing delivery tax vat signup registration
-    bank issuing issued
+    citizenship passport origin ship shipping delivery bank issuing issued work office
 """)
-"""A country for another purpose than residence: it may be the same, and need not be."""
+"""A country for another purpose than residence: it is never proposed as one."""
+
+PERHAPS_RESIDENCE: Final = _set("billing invoice tax vat ip phone signup registration last current")
+"""A country that is residence for want of a better one."""
 
 NEVER_COUNTRY: Final = _set("""
     state province provincie region district county language languages lang locale currency

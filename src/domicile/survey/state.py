@@ -19,6 +19,7 @@ Keys = tuple[str | None, ...]
 _TABLES = """
 CREATE TABLE IF NOT EXISTS stub (
   store TEXT NOT NULL, name TEXT NOT NULL, keys TEXT NOT NULL, sure INTEGER NOT NULL,
+  about TEXT NOT NULL,
   PRIMARY KEY (store, name, keys)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run (
@@ -81,11 +82,22 @@ class State:
         )
         return (tuple(json.loads(r[0])) for r in rows)
 
-    def note_stubs(self, store: str, table: str, keys: Iterable[Keys]) -> None:
-        """Note stubs that are about to be written."""
+    def abouts(self, store: str, table: str) -> Iterator[tuple[Keys, list[tuple[str, Keys]]]]:
+        """The stubs in one table, with the people (subject, key) whom the real rows are about."""
+        rows = self.connection.execute(
+            "SELECT keys, about FROM stub WHERE store = ? AND name = ?", (store, table)
+        )
+        for keys, about in rows:
+            yield tuple(json.loads(keys)), [(s, tuple(k)) for s, k in json.loads(about)]
+
+    def note_stubs(
+        self, store: str, table: str, stubs: Iterable[tuple[Keys, list[tuple[str, Keys]]]]
+    ) -> None:
+        """Note stubs that are about to be written, with whom the real rows are about."""
         self.connection.executemany(
-            "INSERT OR IGNORE INTO stub VALUES (?, ?, ?, 0)",
-            ((store, table, json.dumps(k)) for k in keys),
+            "INSERT INTO stub VALUES (?, ?, ?, 0, ?) ON CONFLICT (store, name, keys) "
+            "DO UPDATE SET about = excluded.about",
+            ((store, table, json.dumps(k), json.dumps(about)) for k, about in stubs),
         )
 
     def sure_stubs(self, store: str, table: str, keys: Iterable[Keys]) -> None:

@@ -12,6 +12,7 @@ from domicile.estate import model
 from domicile.stores.base import Session, Store
 from domicile.stores.registry import open_store
 from domicile.stores.schema import Schema
+from domicile.survey.ghosts import Ghost
 from domicile.survey.graph import Graph, build
 from domicile.survey.people import People
 from domicile.survey.state import State
@@ -30,6 +31,7 @@ class Cell:
     session: Session
     people: dict[str, People] = field(default_factory=dict)
     stubs: dict[str, str] = field(default_factory=dict)  # table → its stubs' keys
+    ghosts: dict[str, list[Ghost]] = field(default_factory=dict)  # stubs, and whom they stand for
     dangling: dict[str, int] = field(default_factory=dict)  # subject → keys no register has
 
     @property
@@ -82,6 +84,7 @@ class Survey:
                 people.survey(cell.stubs.get(table, ""))
                 cell.people[subject.name] = people
         for cell in self.cells.values():
+            self._ghosts(cell)
             for subject in cell.graph.registers.values():
                 self._away(cell, subject)
             remote = {e.subject for edges in cell.graph.edges.values() for e in edges if e.subject}
@@ -147,10 +150,30 @@ class Survey:
             if parts:
                 cell.stubs[table] = work.create(" UNION ALL ".join(parts))
 
+    def _ghosts(self, cell: Cell) -> None:
+        """Whom the stubs of a cell stand for, as the state noted."""
+        if self.state is None:
+            return
+        for table in cell.stubs:
+            cell.ghosts[table] = [
+                Ghost(keys, about[0], about[-1])
+                for keys, about in self.state.abouts(cell.name, table)
+                if about
+            ]
+
     def _away(self, cell: Cell, subject: model.Subject) -> None:
         """People whom rows here refer to, while their register row is in another cell."""
         people = cell.people[subject.name]
         missing = people.missing()
+        wanted = {
+            key
+            for ghosts in cell.ghosts.values()
+            for ghost in ghosts
+            for person in (ghost.first, ghost.last)
+            if person and (key := person[1]) and person[0] == subject.name
+        }
+        here = {row[:-2] for row in people.find(sorted(wanted))} if wanted else set()
+        missing = sorted({*missing, *(wanted - here)})
         if not missing:
             return
         found: dict[tuple[object, ...], tuple[object, ...]] = {}
