@@ -21,6 +21,9 @@ from domicile.survey.propose_words import ACTED_UPON, ACTS, PLAIN
 _SURE: Final = 2.0
 """By so many points the best reference must lead to be proposed without a doubt."""
 
+_MOSTLY: Final = 0.9
+"""Share of the rows about several people for which an author should lead to one of them."""
+
 _MARGIN: Final = 0.75
 """By less, none is proposed: the best is written as a comment."""
 
@@ -82,32 +85,32 @@ class _Authors:
         lead = best.score - ways[1].score if len(ways) > 1 else _SURE
         if count is None or count[0] or not count[1]:
             self.several.add(table)  # else what refers to it is about its one person too
-        nobody = ""
+        nobody, doubt = "", False
         if self.joint and count and count[0]:
-            best, nobody = self._most(table, ways, count[0])
+            best, nobody, doubt = self._most(table, ways, count[0])
             self.paths[table] = best.hops
         because = _because(best, ways, edges, lead, count) + nobody
         active = (lead >= _MARGIN or best is not ways[0]) and table in self.several
         role = TableRole(joint="author", author=Path(self.paths[table]))
-        reason = Reason(because, lead < _SURE or bool(nobody))
+        reason = Reason(because, lead < _SURE or doubt)
         return [ProposedTable(self.application.name(table), role, reason, active)]
 
-    def _most(self, table: str, ways: list[_Way], joint: int) -> tuple[_Way, str]:
-        """The best way, or another if the best mostly leads to nobody; and that it does."""
+    def _most(self, table: str, ways: list[_Way], joint: int) -> tuple[_Way, str, bool]:
+        """The best way, or another if the best mostly leads to nobody; what to say; a doubt."""
         assert self.joint is not None
         counted = [(way, self.joint.authored(table, way.hops)) for way in ways[:4]]
         best, led = counted[0]
-        if led < 0.5 * joint:
-            better, most = max(counted, key=lambda c: c[1])
-            if most >= 0.9 * joint:
-                why = f"; {best.what} too, but for {joint - led:,} of these that is nobody"
-                return better, f"{why} with a register row"
+        better, most = max(counted, key=lambda c: c[1])
+        lost = f"for {joint - led:,} of these"
+        if led < 0.5 * joint and most >= _MOSTLY * joint:
+            return better, f"; {best.what} too, but to nobody in the register {lost}", True
         if led < joint:
             return (
                 best,
-                f"; for {joint - led:,} of these it leads to no one person with a register row",
+                f"; to nobody in the register {lost}, which are held",
+                led < _MOSTLY * joint,
             )
-        return best, ""
+        return best, "", False
 
     def _leads(self, edge: Edge) -> bool:
         """Whether another person may stand at its end: what describes one's own row does not."""

@@ -69,12 +69,13 @@ def candidates(application: Application, references: dict[str, set[str]]) -> lis
         above = _reached(candidate.table, references) - {candidate.table}
         candidate.under = sorted(above & set(by_table))
     # A profile or an account that refers to a user is the user's; a customer whose contact at the
-    # firm is an employee is not the employee's.
+    # firm is an employee is not the employee's, nor is a member that of a client which all share.
     ranks = {c.table: c.score for c in found}
     for candidate in found:
         for other in candidate.under:
             mutual = candidate.table in by_table[other].under
-            if not by_table[other].employees and not mutual:
+            few = application.seen[other].rows < 0.5 * application.seen[candidate.table].rows
+            if not by_table[other].employees and not mutual and not few:
                 ranks[other] = max(ranks[other], ranks[candidate.table] + 0.5)
     return sorted(found, key=lambda c: (-ranks[c.table], c.table))
 
