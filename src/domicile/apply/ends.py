@@ -5,8 +5,8 @@ One class a kind of store; `end_of` finds it. Conditions are SQL over the alias 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from domicile.errors import StoreRefused, UsageError
 from domicile.stores.base import Row, Session
@@ -246,15 +246,10 @@ class SqliteEnd:
         return self.session.connection.total_changes() - before
 
 
-_ENDS: dict[type[Any], Callable[..., End]] = {
-    PostgresSession: PostgresEnd,
-    SqliteWriteSession: SqliteEnd,
-}
-
-
 def end_of(session: Session) -> End:
     """The end for a session of `write`. Raises UsageError for a store that cannot be written."""
-    make = _ENDS.get(type(session))
-    if make is None:
-        raise UsageError(f"rows cannot be moved in {type(session).__name__} yet")
-    return make(session)
+    if isinstance(session, PostgresSession):
+        return PostgresEnd(session)
+    if isinstance(session, SqliteWriteSession):
+        return SqliteEnd(session)
+    raise UsageError(f"rows cannot be moved in {type(session).__name__} yet")

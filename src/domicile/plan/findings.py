@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from domicile.law.model import Mandate
-from domicile.plan.actions import Named
+from domicile.plan.actions import Labels, Named, rules
 from domicile.plan.closure import Closure
 from domicile.plan.document import VERSION, digest_of
 from domicile.plan.planner import NO_HOME, REPORT, Outcome
 from domicile.plan.verdicts import REASONS
+from domicile.survey.classify_verdict import Verdict
 from domicile.survey.columns import categories, personal
 from domicile.survey.graph import Graph
+from domicile.survey.left import Left, identifiers, people_left
+from domicile.survey.people import BLOCK
+from domicile.survey.residue import Identifiers, Kind
 from domicile.survey.survey import Cell, Survey
 from domicile.survey.work import Work
 
@@ -41,6 +46,7 @@ class Report:
         self.steps: list[Doc] = []
         self.held: list[Doc] = []
         self.unknown: list[Doc] = []
+        self._elsewhere: dict[tuple[str, str], dict[str, str]] = {}
 
     def document(self) -> Doc:
         """The whole plan, with its digest."""
@@ -55,6 +61,8 @@ class Report:
                 for column, verdict in verdicts.items():
                     if not verdict.category:
                         self._say_unknown(outcome, table, column, verdict.reason)
+            for left in self.left(outcome, found):
+                self._say_unknown(outcome, left.table, left.column, left.reason)
             self._steps(outcome)
         for number, step in enumerate(self.steps, 1):
             step["id"] = f"s{number}"
@@ -152,6 +160,52 @@ class Report:
         else:
             reason = f"{rows} rows lead to no person, and hold {seen}"
         self._say_unknown(outcome, table, "", reason)
+
+    def left(self, outcome: Outcome, found: dict[str, dict[str, Verdict]]) -> list[Left]:
+        """People in text and JSON of rows that are not theirs by any key."""
+        cell = outcome.cell
+        if not cell.graph.registers:
+            return []
+        people = outcome.ownership.people
+        here = identifiers(cell, found, people, f"p.lo >= {BLOCK} AND p.present = 1")
+        wanted = Identifiers(chain(here, self.elsewhere(outcome, found)))
+        registered = Identifiers(identifiers(cell, found, people, "p.present = 1"))
+        owned: dict[str, list[str]] = {}
+        for sets in [outcome.verdicts.held, *(c.going for c in outcome.closures.values())]:
+            for table, rows in sets.items():
+                owned.setdefault(table, []).append(rows)
+        return people_left(cell, wanted, registered, owned)
+
+    def elsewhere(
+        self, outcome: Outcome, found: dict[str, dict[str, Verdict]]
+    ) -> Iterator[tuple[Kind, str]]:
+        """Identifiers of people already at home, who were perhaps left here in some text."""
+        for other in self.survey.of(outcome.cell.declared.holds):
+            if other is outcome.cell:
+                continue
+            people = self.protected_elsewhere(outcome, other)
+            yield from identifiers(other, found, people, "p.lo >= 1")
+
+    def protected_elsewhere(self, outcome: Outcome, other: Cell) -> dict[str, str]:
+        """People of another cell who could not rest in this one: lo = 1 for them."""
+        made = (outcome.cell.name, other.name)
+        if made in self._elsewhere:
+            return self._elsewhere[made]
+        tables: dict[str, str] = {}
+        for name, register in other.people.items():
+            if not register.local:
+                continue
+            seen = register.judge(
+                rules(list(self.mandates.values()), other.session, name, self.as_of)
+            )
+            labels = outcome.labels
+
+            def kept_out(pbits: int, ubits: int, labels: Labels = labels) -> int:
+                return int(labels.label(pbits, ubits) >= BLOCK)
+
+            tables[name] = register.number(kept_out, seen, 0, f"at_{outcome.cell.name}_")
+        self._elsewhere[made] = tables
+        return tables
 
     def _say_unknown(self, outcome: Outcome, table: str, column: str, reason: str) -> None:
         name = _named(outcome.cell.graph, table)

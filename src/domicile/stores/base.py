@@ -129,6 +129,10 @@ class Store(Protocol):
         """Up to `rows` rows spread over the table, each value as canonical text or None."""
         ...
 
+    def settle_files(self) -> None:
+        """Have the store bring its live files up to date, where it can be asked; no row changes."""
+        ...
+
     def live_files(self) -> list[str] | None:
         """The paths that hold its live data, when they are on this machine and readable; else None."""
         ...

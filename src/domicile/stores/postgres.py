@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -293,6 +293,15 @@ class PostgresStore:
                 if found:
                     return found
             return session.query(f"SELECT {values} FROM {dialect.table(table)} LIMIT {rows}")
+
+    def settle_files(self) -> None:
+        connection = self.connect()
+        try:
+            # Without the right to it (superuser, pg_checkpoint) the next regular one does it.
+            with suppress(asyncpg.InsufficientPrivilegeError):
+                run(connection.execute("CHECKPOINT"))
+        finally:
+            self._close(connection)
 
     def live_files(self) -> list[str] | None:
         connection = self.connect()

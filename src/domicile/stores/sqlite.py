@@ -144,6 +144,9 @@ class SqliteStore:
         finally:
             self._close(connection)
 
+    def settle_files(self) -> None:
+        """Nothing to do: the log and the journal are among the live files."""
+
     def live_files(self) -> list[str] | None:
         """The file, and its journal or log when there is one; None when it cannot be seen."""
         try:

@@ -180,8 +180,10 @@ class People:
         )
         return {(int(p), int(u)): int(n) for p, u, n in rows}
 
-    def number(self, label: Callable[[int, int], int], seen: Iterable[tuple[int, int]],
-               start: int) -> str:  # fmt: skip
+    def number(
+        self, label: Callable[[int, int], int], seen: Iterable[tuple[int, int]], start: int,
+        prefix: str = "",
+    ) -> str:  # fmt: skip
         """Give each person a label and a number; the final table's name.
 
         Numbers of people to be acted on are positive and follow the register's key, others are
@@ -194,13 +196,14 @@ class People:
         keys = ", ".join(self.keys)
         number = f"row_number() OVER (PARTITION BY (lo >= {BLOCK}) ORDER BY {keys}) + {start}"
         number = f"CASE WHEN lo >= {BLOCK} THEN {number} ELSE -({number}) END"
+        final = f"{prefix}{self._final}"
         self._create(
-            self._final,
+            final,
             f"SELECT l.*, lo AS hi, CAST({number} AS bigint) AS pmin, "
             f"CAST({number} AS bigint) AS pmax "
             f"FROM (SELECT j.*, {lo} AS lo FROM {self.session.dialect.temp(self._raw + '_j')} j) l",
         )
-        return self.session.dialect.temp(self._final)
+        return self.session.dialect.temp(final)
 
     def _countries(self) -> None:
         """Normalise what is written, value by distinct value, never row by row."""
@@ -252,6 +255,7 @@ class People:
 
     def _create(self, name: str, select: str) -> None:
         quoted = self.session.dialect.quote(name)
+        self.session.execute(f"DROP TABLE IF EXISTS {self.session.dialect.temp(name)}")
         self.session.execute(f"CREATE TEMP TABLE {quoted} AS {select}")
         self.session.analyse(name)
 

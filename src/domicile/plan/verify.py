@@ -1,0 +1,237 @@
+"""`verify`: the stores read again and held against the mandates. Design.md sections 2, 5 and 9."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
+
+from domicile.errors import EvidenceError
+from domicile.estate.model import Estate
+from domicile.evidence.kinds import make
+from domicile.evidence.place import evidence_directory, open_log, state_directory, verifier_path
+from domicile.evidence.verify import verify_directory
+from domicile.plan.findings import Report
+from domicile.plan.make import declarations
+from domicile.plan.planner import Outcome, Planner
+from domicile.survey.columns import categories
+from domicile.survey.left import identifiers
+from domicile.survey.ownership import Shapes
+from domicile.survey.people import BLOCK
+from domicile.survey.residue_files import FileResidue, scan_files
+from domicile.survey.state import State
+from domicile.survey.survey import Cell, Survey
+from domicile.survey.work import Work
+
+Status = Literal["ok", "held", "unknown", "failed"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One check and what it found."""
+
+    name: str
+    status: Status
+    detail: str
+
+
+def verify_stores(
+    path: Path, *, as_of: date | None = None, progress: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """Check every store of the estate, and its own log; the document of `verify --json`.
+
+    Raises DomicileError when something cannot be read at all. The log records the outcome.
+    """
+    day = as_of or datetime.now(UTC).date()
+    estate, mandates, _ = declarations(path, (), day)
+    directory = state_directory(path)
+    state = State(directory)
+    try:
+        with Survey(estate, state) as survey:
+            outcomes = Planner(survey, mandates, day, progress=progress).run()
+            report = Report(survey, mandates, day, outcomes)
+            progress("searching for people that no key leads to")
+            plan = report.document()
+            checks = [c for o in outcomes for c in _rest(o, plan)]
+            progress("checking keys")
+            checks += [c for cell in survey.cells.values() for c in _keys(cell)]
+            checks += [c for o in outcomes for c in _bytes(o, report, state, plan)]
+    finally:
+        state.close()
+    log = open_log(directory, estate.name)
+    checks.append(verify_log(evidence_directory(directory), str(verifier_path(directory))))
+    document = document_of(checks)
+    log.append([_entry(estate, document, day)])
+    return document
+
+
+def verify_log(directory: Path, key: str) -> Checked:
+    """The log from its files and its public key alone."""
+    try:
+        verified = verify_directory(directory, _verifier(key))
+    except EvidenceError as error:
+        return Checked("evidence", "failed", error.message)
+    return Checked("evidence", "ok", f"{verified.size} entries verify under the signed checkpoint")
+
+
+def _verifier(key: str) -> str | Path:
+    path = Path(key)
+    return path if path.exists() else key
+
+
+def document_of(checks: list[Checked]) -> dict[str, Any]:
+    """The contract's document."""
+    statuses = {c.status for c in checks}
+    return {
+        "version": 1,
+        "ok": "failed" not in statuses,
+        "clean": statuses <= {"ok"},
+        "checks": [{"name": c.name, "status": c.status, "detail": c.detail} for c in checks],
+    }
+
+
+def _rest(outcome: Outcome, plan: dict[str, Any]) -> list[Checked]:
+    """Whether protected people's rows rest in this store."""
+    name = outcome.cell.name
+    mine = [f for f in plan["findings"] if f["store"] == name]
+    checks: list[Checked] = []
+    curable = [f for f in mine if f["state"] == "curable"]
+    for mandate, clause in sorted({(f["mandate"], f["clause"]) for f in curable}):
+        found = [f for f in curable if (f["mandate"], f["clause"]) == (mandate, clause)]
+        rows = sum(f["rows"] for f in found)
+        checks.append(Checked(
+            f"rest {name} {mandate}.{clause}", "failed",
+            f"{rows} rows in {len(found)} tables rest where the clause does not allow it; "
+            "plan and apply cure that",
+        ))  # fmt: skip
+    if not curable:
+        checks.append(Checked(f"rest {name}", "ok", "no row that a clause wants elsewhere"))
+    checks += [
+        Checked(f"held {name} {h['table']}", "held", f"{h['rows']} rows: {h['reason']}")
+        for h in plan["held"]
+        if h["store"] == name
+    ]
+    checks += [
+        Checked(
+            f"unknown {name} {u['table']}{'.' + u['column'] if u['column'] else ''}",
+            "unknown", u["reason"],
+        )
+        for u in plan["unknown"]
+        if u["store"] == name
+    ]  # fmt: skip
+    return checks
+
+
+def _keys(cell: Cell) -> list[Checked]:
+    """Every reference that the store should hold leads somewhere, whoever enforces it."""
+    broken: list[str] = []
+    shapes = Shapes(cell.graph, cell.session.dialect)
+    count = 0
+    for table in cell.schema.tables:
+        for edge in cell.graph.edges[table]:
+            if not edge.binding:
+                continue
+            count += 1
+            given = " AND ".join(
+                f"t.{cell.session.dialect.quote(c)} IS NOT NULL" for c in edge.columns
+            )
+            rows = cell.session.query(
+                f"SELECT count(*) FROM {cell.session.dialect.table(table)} t WHERE {given} "
+                f"AND NOT EXISTS (SELECT 1 FROM {cell.session.dialect.table(edge.parent)} p "
+                f"WHERE {shapes.refers(edge, 't', 'p')})"
+            )[0][0]
+            if rows:
+                broken.append(
+                    f"{rows} rows of {cell.graph.name(table)} refer to nothing by "
+                    f"{', '.join(edge.columns)}"
+                )
+    if broken:
+        return [Checked(f"keys {cell.name}", "failed", "; ".join(broken))]
+    return [Checked(f"keys {cell.name}", "ok", f"all {count} references lead to a row")]
+
+
+def _bytes(outcome: Outcome, report: Report, state: State, plan: dict[str, Any]) -> list[Checked]:
+    """What is left of people who went home: unpurged tables, bytes in live files, by nature."""
+    cell = outcome.cell
+    checks: list[Checked] = []
+    unpurged = state.unpurged(cell.name)
+    if unpurged:
+        checks.append(Checked(
+            f"purge {cell.name}", "failed",
+            f"rows left {', '.join(unpurged)}, and their bytes were not purged yet: apply again",
+        ))  # fmt: skip
+    checks.append(_files(outcome, report, plan))
+    if cell.stubs:
+        work = Work(cell.session, "vs")
+        stubs = sum(work.count(s) for s in cell.stubs.values())
+        checks.append(Checked(
+            f"stubs {cell.name}", "ok",
+            f"{stubs} stubs in {len(cell.stubs)} tables keep the keys of rows that went",
+        ))  # fmt: skip
+    checks += [
+        Checked(f"by nature {cell.name}: {what}", "ok", f"may keep what left; {until}")
+        for what, until in cell.store.residues()
+    ]
+    return checks
+
+
+def _files(outcome: Outcome, report: Report, plan: dict[str, Any]) -> Checked:
+    """Search the live files of a store for the e-mails of people who should not be there."""
+    cell = outcome.cell
+    name = f"files {cell.name}"
+    cell.store.settle_files()
+    files = cell.store.live_files()
+    if files is None:
+        return Checked(
+            name, "unknown", "its files cannot be seen from here, so their bytes were not searched"
+        )
+    found = categories(cell)
+    wanted = {v for kind, v in report.elsewhere(outcome, found) if kind == "email"}
+    if not wanted:
+        return Checked(name, "ok", f"{len(files)} files; nobody's address to search them for")
+    stay = {
+        v
+        for kind, v in chain(
+            identifiers(cell, found, outcome.ownership.people, f"p.lo < {BLOCK} AND p.present = 1")
+        )
+        if kind == "email"
+    }
+    residues = scan_files(files, wanted, kept=stay)
+    unread = [r for r in residues if r.problem]
+    hits = sum(r.exact + r.adjoining for r in residues)
+    size = sum(r.size for r in residues)
+    if hits:
+        return _hits(name, residues, hits, cell, plan)
+    if unread:
+        return Checked(name, "unknown", f"{len(unread)} of {len(files)} files could not be read")
+    return Checked(
+        name, "ok", f"none of {len(wanted)} addresses in {size:,} bytes of {len(files)} files"
+    )
+
+
+def _hits(
+    name: str, residues: list[FileResidue], hits: int, cell: Cell, plan: dict[str, Any]
+) -> Checked:
+    """Bytes were found: rows that were held or that no key leads to explain them, or nothing does."""
+    files = sum(1 for r in residues if r.exact + r.adjoining)
+    said = f"{hits} occurrences of addresses of people who went home, in {files} files"
+    held = any(h["store"] == cell.name for h in plan["held"])
+    text = any(u["store"] == cell.name and "their e-mail" in u["reason"] for u in plan["unknown"])
+    if held or text:
+        return Checked(name, "held" if held else "unknown", f"{said}: in rows named above")
+    return Checked(name, "failed", f"{said}: apply again to purge them")
+
+
+def _entry(estate: Estate, document: dict[str, Any], day: date) -> dict[str, Any]:
+    statuses = [c["status"] for c in document["checks"]]
+    return make(
+        "verification", estate.name, ok=document["ok"], clean=document["clean"],
+        checks=[
+            {"check": s, "status": s, "count": statuses.count(s)} for s in sorted(set(statuses))
+        ],
+        estate_digest=estate.digest, as_of=day.isoformat(), held=statuses.count("held"),
+        unknown=statuses.count("unknown"), failed=statuses.count("failed"),
+    )  # fmt: skip
