@@ -133,6 +133,23 @@ def test_a_purge_does_nothing_to_what_lives(held: tuple[TestServer, str]) -> Non
     assert _sql(server, url, "SELECT relispopulated FROM pg_class WHERE relname = 'never'") == "f"
 
 
+def test_a_plain_vacuum_leaves_the_bytes(pg15: TestServer, database: MakeDatabase) -> None:
+    """Why FULL: a plain VACUUM frees the room on the page and does not overwrite it."""
+    url = database(pg15)
+    for statement in (
+        "CREATE TABLE t (n int, email text)",
+        "INSERT INTO t VALUES (1, NULL), (2, NULL), (3, 'vacuumed' || '@example.org')",
+        "DELETE FROM t WHERE n = 3",
+        "VACUUM (FREEZE, ANALYZE) t",
+        "CHECKPOINT",
+    ):
+        _sql(pg15, url, statement)
+    heap = pg15.data / _sql(pg15, url, "SELECT pg_relation_filepath('t')")
+    assert b"vacuumed@example.org" in heap.read_bytes()
+    assert purge(_store(url), ["t"]).problems == ()
+    assert "base" not in _holding(pg15, b"vacuumed@example.org")
+
+
 def test_a_locked_table_is_named_and_the_others_done(held: tuple[TestServer, str]) -> None:
     server, url = held
     _sql(server, url, DELETE)
