@@ -58,8 +58,23 @@ def rings(topology: dict[str, Any]) -> dict[str, list[Ring]]:
             for index in polygon[0]:
                 part = arcs[index] if index >= 0 else arcs[~index][::-1]
                 ring += part[1:] if ring else part
-            found.setdefault(code, []).append(ring)
+            found.setdefault(code, []).extend(unrolled(ring))
     return found
+
+
+def unrolled(ring: Ring) -> list[Ring]:
+    """A ring that crosses 180 degrees, drawn past the edge on both sides; the frame cuts it."""
+    x, shift = ring[0][0], 0.0
+    points: Ring = []
+    for longitude, latitude in ring:
+        if abs(longitude + shift - x) > 180:
+            shift += 360 if longitude + shift < x else -360
+        x = longitude + shift
+        points.append((x, latitude))
+    if all(-180 <= p[0] <= 180 for p in points):
+        return [points]
+    other = -360 if max(p[0] for p in points) > 180 else 360
+    return [points, [(x + other, y) for x, y in points]]
 
 
 def path(ring: Ring) -> str:

@@ -104,7 +104,7 @@ class Residences:
         counted = self.cell.session.query(
             f"SELECT label, count(*) FROM (SELECT {label} FROM {work} w{present}) l GROUP BY label"
         )
-        people = dict(
+        people: dict[int, int] = dict(
             self.cell.session.query(
                 f"SELECT label, count(*) FROM (SELECT {label}, w.pmin AS p FROM {work} w{present} "
                 f"UNION SELECT {label}, w.pmax AS p FROM {work} w{present}) l GROUP BY label"
