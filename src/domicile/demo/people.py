@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import unicodedata
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
@@ -31,6 +32,11 @@ CHILD = 0.17  # of the people, of 10 to 15 years; two thirds live with a parent 
 WITH_PARENT = 0.66
 DOMAINS = ("example.com", "example.net", "example.org")
 NETWORKS = ("192.0.2", "198.51.100", "203.0.113")
+AREA_CODES = (
+    202, 205, 206, 207, 208, 209, 212, 213, 214, 215, 216, 217, 218, 219, 224, 225, 228, 229, 231,
+    234, 239, 240, 248, 251, 252, 253, 254, 256, 260, 262, 267, 269, 270, 276, 281, 301, 302, 303,
+    304, 305, 307, 308, 309, 310, 312, 313, 314, 315, 316, 317, 318, 319, 320, 321, 323, 325,
+)  # fmt: skip
 MODELS = ("Pixel 8", "Pixel 9a", "Galaxy S24", "Galaxy A55", "iPhone 14", "iPhone 16", "Redmi 13")
 
 
@@ -90,7 +96,9 @@ def make_people(count: int, seed: int, pools: list[Pool]) -> People:
     countries = rng.choices(range(len(pools)), cum_weights=weights, k=count)
     adults: dict[int, list[int]] = {}
     taken: set[str] = set()
+    residents: Counter[int] = Counter()
     for number, country in enumerate(countries, start=1):
+        residents[country] += 1
         pool = pools[country]
         child = rng.random() < CHILD
         parent = 0
@@ -105,7 +113,7 @@ def make_people(count: int, seed: int, pools: list[Pool]) -> People:
                 handle,
                 f"{handle}@{rng.choice(DOMAINS)}",
                 f"{first} {last}",
-                _phone(rng, pool.country),
+                _phone(rng, pool.country, residents[country]),
                 _born(rng, child=child),
                 address,
                 f"$argon2id$v=19$m=19456,t=2,p=1${rng.getrandbits(128):032x}",
@@ -164,12 +172,13 @@ def _handle(first: str, last: str, number: int, taken: set[str]) -> str:
     return handle
 
 
-def _phone(rng: Random, country: Country) -> str | None:
+def _phone(rng: Random, country: Country, number: int) -> str | None:
+    """A number of fiction; Americans get each their own as long as these last (5,600)."""
     if rng.random() < 0.2:
         return None
-    if country.code in ("US", "CA"):
-        area = rng.choice((202, 305, 415, 512, 617)) if country.code == "US" else 416
-        return f"+1{area}55501{int(rng.random() * 100):02d}"
+    if country.code == "US":
+        area = AREA_CODES[number // 100 % len(AREA_CODES)]
+        return f"+1{area}55501{number % 100:02d}"
     return f"+447700900{int(rng.random() * 1000):03d}"
 
 
