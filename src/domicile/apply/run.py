@@ -125,6 +125,14 @@ def _apply(
             hint="run the same command again, best at a quieter time",
         )
     purged = purge(run, estate)
+    unpurged = [p for store in purged for p in store["problems"]]
+    if unpurged:
+        named = "; ".join(f"{p['table']}: {p['reason']}" for p in unpurged[:3])
+        raise Stopped(
+            f"every row is where it should be, but bytes of {len(unpurged)} tables could not be "
+            f"purged: {named}",
+            hint="mend that and run the same command again: it goes on with the purge",
+        )
     run.state.set_run(run.digest, "finished")
     run.note(
         "apply_finished", plan=run.digest, run=run.number, outcome="done",

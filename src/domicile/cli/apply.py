@@ -55,6 +55,4 @@ def show(done: dict[str, Any], out: Output) -> None:
         out.say(f"{done['held']:,} rows are held: not touched; the plan says why.")
     for purged in done["purged"]:
         out.say(f"{purged['store']}: purged {', '.join(purged['tables']) or 'nothing'}")
-        for problem in purged["problems"]:
-            out.warn(f"{purged['store']}: {problem['table']} not purged: {problem['reason']}")
     out.say("Check it from the stores: domicile verify")

@@ -8,6 +8,8 @@ The write-ahead log is the one place that keeps them, until its segments are rec
 
 from __future__ import annotations
 
+import asyncio
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ from typing import Any
 
 import asyncpg
 
-from domicile.errors import StoreUnreachable
+from domicile.errors import StoreRefused, StoreUnreachable
 from domicile.stores.postgres import PostgresDialect, PostgresStore, reason, refused, run
 
 HOW = "VACUUM (FULL) and ANALYZE"
@@ -144,7 +146,8 @@ def purge(
     another run does it. While it waits, and while it rewrites, others wait for that table. Whoever
     may still see the deleted rows is given `lock_seconds` too, then named: counts and ages only.
 
-    Raises StoreUnreachable when the server is not there or goes away.
+    Raises StoreUnreachable when the server is not there or goes away; StoreRefused when it does
+    not answer about its catalogue.
     """
     with _opened(store, lock_seconds) as work:
         held = work.wait(SNAPSHOTS)
@@ -278,12 +281,43 @@ class _Purge:
     def rewritten(self, what: str, oid: int, written: str) -> bool:
         """VACUUM FULL one relation. Without the right PostgreSQL only warns, so its file tells."""
         before = self.query("SELECT pg_relation_filenode($1::oid::regclass)", oid)
-        if not self.attempt(what, f"VACUUM (FULL) {written}"):
+        deadline = time.monotonic() + self.lock_seconds
+        while True:
+            with self._listening() as kept:
+                if not self.attempt(what, f"VACUUM (FULL, VERBOSE) {written}"):
+                    return False
+            if not sum(kept) or time.monotonic() >= deadline:
+                break
+            time.sleep(POLL_SECONDS)
+        if sum(kept):
+            self.met(what, f"{sum(kept)} deleted rows may still be seen by somebody: run again")
             return False
         if self.query("SELECT pg_relation_filenode($1::oid::regclass)", oid) == before:
             self.met(what, "we may not VACUUM it: its owner or a superuser may")
             return False
         return True
+
+    @contextmanager
+    def _listening(self) -> Iterator[list[int]]:
+        """How many dead rows a VACUUM says that it had to keep.
+
+        A transaction anywhere in the cluster, in another database too, can hold the horizon of the
+        VACUUM itself back, and comes and goes between our looking and its start: only VACUUM knows.
+        The number is the first of the message's detail, in every language of the server.
+        """
+        kept: list[int] = []
+
+        def hear(_: object, message: Any) -> None:
+            found = re.search(r"\d+", message.detail or "")
+            if found:
+                kept.append(int(found[0]))
+
+        self.connection.add_log_listener(hear)
+        try:
+            yield kept
+            run(asyncio.sleep(0))  # listeners are called by the loop
+        finally:
+            self.connection.remove_log_listener(hear)
 
     def analyse(self) -> None:
         """Statistics from the rows that are left; those that ANALYZE would leave are cleared."""
@@ -329,8 +363,8 @@ class _Purge:
         if not self.attempt(CHECKPOINT, "CHECKPOINT"):
             return
         try:
-            orphans = run(self.connection.fetchval(_ORPHANS))
-        except asyncpg.InsufficientPrivilegeError:
+            orphans = self.query(_ORPHANS)[0][0]
+        except StoreRefused:
             return  # only a superuser may list files; `verify` looks at them itself where it can
         if orphans:
             self.met(
