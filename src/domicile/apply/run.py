@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -11,6 +12,7 @@ from typing import Any
 
 from domicile.apply.context import Run
 from domicile.apply.ends import End, end_of
+from domicile.apply.lake import LakeMove, settle
 from domicile.apply.move import Move
 from domicile.apply.purge import purge
 from domicile.apply.refuse import Cap, check_before, check_drift
@@ -92,6 +94,7 @@ def _apply(
         first = number == 0
         if not first or resumed:
             _settle_pairs(run, estate)
+        settle(run, estate)
         ends = Ends()
         with Survey(estate, run.state, ends.open) as survey:
             fresh = Planner(survey, mandates, day, marks=_marks(run, ends)).run()
@@ -124,6 +127,7 @@ def _apply(
             "they are where they were, and nothing was lost",
             hint="run the same command again, best at a quieter time",
         )
+    began = time.monotonic()
     purged = purge(run, estate)
     unpurged = [p for store in purged for p in store["problems"]]
     if unpurged:
@@ -142,7 +146,7 @@ def _apply(
     return {
         "version": 1, "plan": run.digest, "run": run.number, "finished": True,
         "moved": [{"table": t, "rows": n} for t, n in sorted(moved.items())],
-        "held": held, "purged": purged,
+        "held": held, "purged": purged, "purge_seconds": round(time.monotonic() - began, 3),
     }  # fmt: skip
 
 

@@ -1,0 +1,175 @@
+"""A verified move between two PostgreSQL servers, beside the plain pipe that proves nothing.
+
+Both run on the same two throw-away servers, one after the other: `psql COPY | psql COPY` in binary
+and then DELETE at the source; and `domicile apply`, which copies, reads back, checks digests,
+deletes only what is unchanged and writes the evidence. Purging is counted apart.
+The table: rows of about 100 bytes, a primary key and one index. All data are made up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.servers import TestServer, debian_bin
+
+ROWS = int(os.environ.get("BENCH_ROWS", "5000000"))
+PEOPLE = max(1, ROWS // 100)
+
+SCHEMA = """
+CREATE TABLE person (person_id bigint PRIMARY KEY, country text NOT NULL);
+CREATE TABLE event (event_id bigint PRIMARY KEY, person_id bigint NOT NULL, at timestamptz NOT NULL,
+                    what text NOT NULL, note text NOT NULL);
+CREATE INDEX event_person ON event (person_id);
+"""
+
+FILL = """
+INSERT INTO person SELECT n, 'US' FROM generate_series(1, {people}) n;
+INSERT INTO event SELECT n, n % {people} + 1, timestamptz '2026-01-01' + n * interval '1 second',
+       'watched', repeat(md5(n::text), 1) FROM generate_series(1, {rows}) n;
+VACUUM ANALYZE;
+"""
+
+ESTATE = """
+estate: bench
+stores:
+  abroad: {{url: "{abroad}", country: SG, operator: Platform, holds: app}}
+  home:   {{url: "{home}", country: US, operator: Custodian, holds: app}}
+subjects:
+  person: {{register: app.person, key: person_id, residence: country}}
+links:
+  - {{from: app.event.person_id, to: person}}
+"""
+
+MANDATE = """
+mandate: home
+title: A made-up mandate for the benchmark
+issuer: nobody
+citation: none
+status: voluntary
+effective: 2026-01-01
+protects: {residence: [US], categories: [user]}
+clauses:
+  - {id: rest, store: {country: [US]}, otherwise: move, purge: true}
+"""
+
+
+def run() -> Mapping[str, object]:
+    """Seconds of both ways, their ratio, and the peak memory of `domicile apply`."""
+    bin_dir = debian_bin()
+    if bin_dir is None:
+        return {"left out": "Debian's PostgreSQL 15 is not installed: make deps"}
+    directory = Path(tempfile.mkdtemp(prefix="domicile-bench-"))
+    directory.chmod(0o755)
+    servers = [TestServer(bin_dir, directory / name, fsync=True) for name in ("abroad", "home")]
+    try:
+        for server in servers:
+            server.settings |= {"shared_buffers": "1GB", "max_wal_size": "8GB"}
+            server.create()
+            server.start()
+        return _run(directory, *servers)
+    finally:
+        for server in servers:
+            server.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _run(directory: Path, abroad: TestServer, home: TestServer) -> Mapping[str, object]:
+    abroad.create_database("filled")
+    _psql(abroad, "filled", SCHEMA + FILL.format(rows=ROWS, people=PEOPLE))
+    size = _psql(abroad, "filled", "SELECT pg_table_size('event') / count(*) FROM event").strip()
+    plain = _plain(abroad, home)
+    seconds, memory, purged = _domicile(directory, abroad, home)
+    return {
+        "rows": ROWS,
+        "bytes a row": int(size),
+        "psql COPY | psql COPY, s": plain[0],
+        "DELETE, s": plain[1],
+        "domicile apply without purge, s": seconds - purged,
+        "ratio (bar 1.25)": (seconds - purged) / sum(plain),
+        "purge, s": purged,
+        "peak memory of apply, MB (bar 300)": memory,
+    }
+
+
+def _plain(abroad: TestServer, home: TestServer) -> tuple[float, float]:
+    source = abroad.create_database("plain", "filled")
+    target = home.create_database("plain")
+    _psql(home, "plain", SCHEMA)
+    _settle(abroad, home)
+    began = time.monotonic()
+    for table in ("person", "event"):
+        out = subprocess.Popen(
+            [_bin("psql"), "-qX", source, "-c", f"COPY {table} TO STDOUT (FORMAT binary)"],
+            stdout=subprocess.PIPE,
+        )
+        subprocess.run(
+            [_bin("psql"), "-qX", target, "-c", f"COPY {table} FROM STDIN (FORMAT binary)"],
+            stdin=out.stdout, check=True,
+        )  # fmt: skip
+        assert out.wait() == 0
+    copied = time.monotonic()
+    _psql(abroad, "plain", "DELETE FROM event; DELETE FROM person")
+    done = time.monotonic()
+    abroad.drop_database("plain")
+    home.drop_database("plain")
+    return copied - began, done - copied
+
+
+def _domicile(
+    directory: Path, abroad: TestServer, home: TestServer
+) -> tuple[float, float, float]:
+    source = abroad.create_database("moved", "filled")
+    target = home.create_database("moved")
+    _psql(home, "moved", SCHEMA)
+    place = directory / "estate"
+    (place / "mandates").mkdir(parents=True)
+    (place / "estate.yaml").write_text(ESTATE.format(abroad=source, home=target))
+    (place / "mandates" / "home.yaml").write_text(MANDATE)
+    _command(place, "plan", "-o", "plan.json")
+    _settle(abroad, home)
+    began = time.monotonic()
+    said = _command(place, "apply", "plan.json", "--yes", "--json")
+    seconds = time.monotonic() - began
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    purged = float(json.loads(said)["purge_seconds"])
+    left = _psql(abroad, "moved", "SELECT count(*) FROM event").strip()
+    there = _psql(home, "moved", "SELECT count(*) FROM event").strip()
+    assert (left, there) == ("0", str(ROWS)), "the move is not whole"
+    return seconds, memory, purged
+
+
+def _command(place: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "domicile", *arguments],
+        cwd=place, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _settle(*servers: TestServer) -> None:
+    for server in servers:
+        server.sql("postgres", "CHECKPOINT")
+
+
+def _psql(server: TestServer, database: str, sql: str) -> str:
+    done = subprocess.run(
+        [_bin("psql"), "-qXAt", "-v", "ON_ERROR_STOP=1", server.url(database)],
+        input=sql, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+def _bin(name: str) -> str:
+    found = debian_bin()
+    assert found is not None
+    return str(found / name)
