@@ -206,6 +206,27 @@ def test_an_old_snapshot_is_named_without_who(held: tuple[TestServer, str]) -> N
     assert _holding(server, GONE) <= {"pg_wal"}
 
 
+def test_a_writer_in_another_database_counts(held: tuple[TestServer, str]) -> None:
+    server, url = held
+    with _connected(server.url("postgres")) as other:
+        run(other.execute("BEGIN; SELECT pg_current_xact_id()"))
+        _sql(server, url, DELETE)
+        done = purge(_store(url), ["visit", "letter"], lock_seconds=0.3)
+        run(other.execute("ROLLBACK"))
+    assert SNAPSHOTS in {what for what, _ in done.problems}
+    assert ("base" in _holding(server, GONE)) == (done.tables == ())
+
+
+def test_a_snapshot_elsewhere_does_not(held: tuple[TestServer, str]) -> None:
+    server, url = held
+    with _connected(server.url("postgres")) as other:
+        run(other.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1"))
+        _sql(server, url, DELETE)
+        done = purge(_store(url), ["visit", "letter", "person"], lock_seconds=0.3)
+    assert done.problems == ()
+    assert _holding(server, GONE) <= {"pg_wal"}
+
+
 def test_a_snapshot_that_ends_in_time_is_waited_for(held: tuple[TestServer, str]) -> None:
     server, url = held
     with _connected(url) as other:

@@ -70,15 +70,18 @@ SELECT c.oid, n.nspname::text, c.relname::text FROM above a JOIN pg_class c ON c
 _HOLDERS = """
 SELECT 'session of another', count(*), max(extract(epoch FROM now() - xact_start))::bigint
   FROM pg_stat_activity
- WHERE pid <> pg_backend_pid() AND (datname = current_database() OR datname IS NULL)
-   AND (age(backend_xmin) > age($1::text::xid) OR age(backend_xid) > age($1::text::xid))
+ WHERE pid <> pg_backend_pid()
+   AND ((datname = current_database() OR datname IS NULL)
+        AND age(backend_xmin) > age($1::text::xid) OR age(backend_xid) > age($1::text::xid))
 UNION ALL
 SELECT 'prepared transaction', count(*), max(extract(epoch FROM now() - prepared))::bigint
   FROM pg_prepared_xacts
- WHERE database = current_database() AND age(transaction) > age($1::text::xid)
+ WHERE age(transaction) > age($1::text::xid)
 UNION ALL
 SELECT 'replication slot', count(*), NULL FROM pg_replication_slots
  WHERE age(xmin) > age($1::text::xid) OR age(catalog_xmin) > age($1::text::xid)"""
+"""A snapshot counts in its own database; a transaction that writes holds back, in any database, the
+snapshot in which VACUUM FULL itself runs."""
 
 _USES_LARGE_OBJECTS = """
 SELECT count(*) FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
