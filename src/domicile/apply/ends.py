@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from domicile.apply.lake_end import LakeEnd
 from domicile.errors import StoreRefused, UsageError
 from domicile.stores.base import Row, Session
+from domicile.stores.parquet_session import ParquetSession
 from domicile.stores.postgres import PostgresSession
 from domicile.stores.sqlite_load import insert
 from domicile.stores.sqlite_session import SqliteWriteSession, translated
@@ -252,4 +254,6 @@ def end_of(session: Session) -> End:
         return PostgresEnd(session)
     if isinstance(session, SqliteWriteSession):
         return SqliteEnd(session)
+    if isinstance(session, ParquetSession):
+        return LakeEnd(session)
     raise UsageError(f"rows cannot be moved in {type(session).__name__} yet")

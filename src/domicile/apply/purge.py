@@ -33,7 +33,8 @@ def purge(run: Run, estate: Estate) -> list[dict[str, Any]]:
         with run.state.transaction():
             run.state.purged(declared.name, gone)
         run.note(
-            "purge", store=declared.name, method="vacuum_full", plan=run.digest, run=run.number,
+            "purge", store=declared.name, plan=run.digest, run=run.number,
+            method="rewrite" if declared.kind == "file" else "vacuum_full",
             outcome="failed" if left else "done", tables=sorted(tables)[:200],
             reason="store_refused" if left else None,
         )  # fmt: skip

@@ -25,6 +25,7 @@ from domicile.plan.document import Document
 from domicile.plan.make import declarations
 from domicile.plan.planner import Outcome, Planner
 from domicile.stores.base import Session, Store
+from domicile.stores.parquet_session import ParquetSession
 from domicile.survey.state import State
 from domicile.survey.survey import Survey
 
@@ -112,13 +113,13 @@ def _apply(
                 _start(run, resumed)
             if first and make_schemas(run, survey, fresh):
                 continue
-            for outcome in fresh:
-                _carry_out(run, outcome, ends, moved)
             held = sum(
                 outcome.verdicts.work.count(h)
                 for outcome in fresh
                 for h in outcome.verdicts.held.values()
             )
+            for outcome in fresh:
+                _carry_out(run, outcome, ends, moved)
         if not run.postponed:
             break
     else:
@@ -171,8 +172,12 @@ def _carry_out(run: Run, outcome: Outcome, ends: Ends, moved: dict[str, int]) ->
             with run.state.transaction():
                 run.state.note_purge(name, closure.going)
         before = {t: closure.work.count(r) for t, r in closure.going.items()}
-        move = Move(run, outcome, action, source, home, ends.seen[name])
-        move.carry_out()
+        if isinstance(outcome.cell.session, ParquetSession):
+            there = home.session if home else None
+            assert there is None or isinstance(there, ParquetSession)  # plan sends files to files
+            before = LakeMove(run, outcome, action, outcome.cell.session, there).carry_out()
+        else:
+            Move(run, outcome, action, source, home, ends.seen[name]).carry_out()
         if home is not None:
             finish_tables(home, [*closure.going, *closure.copies, *closure.stubs])
         for table, rows in before.items():

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 from domicile.apply.context import Run
 from domicile.apply.ends import End, PostgresEnd
+from domicile.apply.lake import create_schema as create_lake_schema
 from domicile.errors import PlanRefused
 from domicile.plan.planner import Outcome
+from domicile.stores.parquet import ParquetStore
+from domicile.stores.parquet_session import ParquetSession
 from domicile.stores.postgres import PostgresStore
 from domicile.stores.postgres_schema import create_schema
 from domicile.stores.postgres_sequences import advance_sequences
@@ -34,6 +37,10 @@ def make_schemas(run: Run, survey: Survey, outcomes: Sequence[Outcome]) -> bool:
                 create_schema(source, home.store)
             elif isinstance(source, SqliteStore) and isinstance(home.store, SqliteStore):
                 create_sqlite_schema(source, home.store)
+            elif isinstance(outcome.cell.session, ParquetSession) and isinstance(
+                home.store, ParquetStore
+            ):
+                create_lake_schema(outcome.cell.session, home.store.root)
             else:
                 raise PlanRefused(
                     f"store {home.name} is empty, and its schema cannot be made from a store of "

@@ -87,7 +87,9 @@ class Labels:
             mine = (
                 m for i, m in enumerate(self.mandates) if pbits >> i & 1 and self.makes_steps(m)
             )
-            if cell.name != self.store.name and all(
+            # Files go to files; rows of a database cannot become part of a lake, nor the reverse.
+            same = (cell.kind == "file") == (self.store.kind == "file")
+            if same and cell.name != self.store.name and all(
                 allows(c, cell) for m in mine for c in m.clauses if c.kind == "store"
             ):
                 return Action("move", cell.name)

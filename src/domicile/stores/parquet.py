@@ -80,6 +80,9 @@ class ParquetStore:
             return []
         return self._texts(pa.concat_tables(pieces), shape, columns)[:rows]
 
+    def settle_files(self) -> None:
+        """Files of a lake are never behind: each is whole when it gets its name."""
+
     def live_files(self) -> list[str] | None:
         """Every file of every table."""
         found = tables_of(self.name, self.root)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -88,9 +89,10 @@ def shapes(footer: pq.FileMetaData) -> list[Shape]:
         found.append(
             Shape(
                 leaf.path,
-                f"{leaf.physical_type}",
-                f"{leaf.logical_type}/{leaf.converted_type}",
-                leaf.length,
+                leaf.physical_type,
+                _logical(f"{leaf.logical_type}", leaf.physical_type),
+                # Decimals may be stored wider than they need.
+                0 if leaf.logical_type.type == "DECIMAL" else leaf.length,
                 leaf.max_definition_level,
                 leaf.max_repetition_level,
             )
@@ -98,8 +100,20 @@ def shapes(footer: pq.FileMetaData) -> list[Shape]:
     return found
 
 
-def differing(one: list[Shape], other: list[Shape]) -> str:
-    """The first column in which two schemas differ, in words; "" when they are equal."""
+def _logical(written: str, physical: str) -> str:
+    """A logical type without what only tells how it is spelt in the footer."""
+    if physical in ("INT32", "INT64") and written == f"Int(bitWidth={physical[3:]}, isSigned=true)":
+        return "None"
+    return re.sub(r", is_from_converted_type=.*", ")", written)
+
+
+def differing(one: list[Shape], other: list[Shape], *, nulls: bool = True) -> str:
+    """The first column in which two schemas differ, in words; "" when they are equal.
+
+    `nulls`: whether columns that may be null differ from columns that may not.
+    """
+    if not nulls:
+        one, other = ([replace(s, definition=0) for s in side] for side in (one, other))
     mine, theirs = ({s.path: s for s in side} for side in (one, other))
     for path in [*mine, *theirs]:
         if path not in theirs or path not in mine:
@@ -129,7 +143,7 @@ def agree(store: str, footers: Footers, files: Sequence[LakeFile]) -> None:
     """All files of a table have one schema. Raises StoreRefused naming file and column."""
     first = shapes(footers.of(files[0]))
     for file in files[1:]:
-        said = differing(first, shapes(footers.of(file)))
+        said = differing(first, shapes(footers.of(file)), nulls=False)
         if said:
             raise StoreRefused(
                 store, f"{file.relative} has another schema than {files[0].relative}: {said}",
@@ -157,9 +171,9 @@ def _table(
     files: tuple[LakeFile, ...],
 ) -> Table:  # fmt: skip
     hidden = partitioned(footers, files)
-    required = {
-        s.path for s in shapes(footers.of(files[0])) if s.definition == 0 and "." not in s.path
-    }
+    required = set.intersection(
+        *({s.path for s in shapes(footers.of(f)) if s.definition == 0} for f in files)
+    )
     with translated(store):
         quoted = '"' + name.replace('"', '""') + '"'
         described: list[Any] = connection.execute(f"DESCRIBE {quoted}").fetchall()

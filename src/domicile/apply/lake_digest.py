@@ -1,0 +1,176 @@
+"""A digest of rows in their order, the same however they are cut into batches.
+
+Each column is hashed as streams of plain bytes: whether values are there, how long those of
+changing length are, the values themselves (zero where there is none); a nested column as its
+parts. SHA-256 (FIPS 180-4), so that equal digests mean equal values, bit by bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from domicile.errors import FidelityError
+
+
+class RowsDigest:
+    """Takes batches of one schema; `text` at the end."""
+
+    def __init__(self, schema: pa.Schema, store: str) -> None:
+        self.rows = 0
+        self.size = 0  # bytes of the values as hashed
+        self._columns = [_Column(f.type, f"{store}", f.name) for f in schema]
+        self._names = [f.name for f in schema]
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        """Take the next rows. Raises FidelityError for a type that cannot be compared."""
+        self.rows += batch.num_rows
+        for column, array in zip(self._columns, batch.columns, strict=True):
+            self.size += column.update(array)
+
+    def text(self) -> str:
+        """`sha256:` and the hex digest over names, types and values."""
+        whole = hashlib.sha256()
+        for name, column in zip(self._names, self._columns, strict=True):
+            whole.update(f"{len(name)}:{name}".encode())
+            column.into(whole)
+        return f"sha256:{whole.hexdigest()}"
+
+
+class _Column:
+    """The streams of one column, or of one part of a nested one."""
+
+    def __init__(self, kind: pa.DataType, store: str, name: str) -> None:
+        if isinstance(kind, pa.BaseExtensionType):
+            kind = kind.storage_type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        self.kind = kind
+        self.valid = hashlib.sha256()
+        self.lengths = hashlib.sha256()
+        self.values = hashlib.sha256()
+        self.parts: list[_Column] = []
+        fixed = _width(kind)
+        if pa.types.is_struct(kind):
+            self.parts = [_Column(f.type, store, f"{name}.{f.name}") for f in kind]
+        elif pa.types.is_map(kind):
+            self.parts = [
+                _Column(kind.key_type, store, name), _Column(kind.item_type, store, name)
+            ]  # fmt: skip
+        elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            self.parts = [_Column(kind.value_type, store, f"{name}[]")]
+        elif not fixed and not _texts(kind) and not pa.types.is_null(kind):
+            raise FidelityError(
+                store, f"column {name} is of type {kind}, which cannot be read back and compared",
+                hint="nothing was changed; rewrite the column to another type",
+            )  # fmt: skip
+        self.fixed = fixed
+
+    def update(self, array: pa.Array) -> int:
+        if isinstance(array.type, pa.BaseExtensionType):
+            array = array.storage
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        if array.null_count:
+            self.valid.update(_bytes(pc.cast(array.is_valid(), pa.uint8()), 1))
+        else:
+            self.valid.update(b"\x01" * len(array))
+        kind = array.type
+        if pa.types.is_null(kind):
+            return 0
+        if pa.types.is_struct(kind):
+            # `flatten` puts the nulls of the struct into its children.
+            return sum(
+                p.update(a) for p, a in zip(self.parts, array.flatten(), strict=True)
+            )  # fmt: skip
+        if pa.types.is_map(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            lists = array
+            if pa.types.is_map(kind):
+                lists = array.cast(pa.list_(pa.struct([kind.key_field, kind.item_field])))
+            self.lengths.update(_bytes(_lengths(pc.list_value_length(lists)), 8))
+            inner = lists.flatten()
+            if pa.types.is_map(kind):
+                return sum(
+                    p.update(a) for p, a in zip(self.parts, inner.flatten(), strict=True)
+                )  # fmt: skip
+            return self.parts[0].update(inner)
+        if self.fixed:
+            if array.null_count:
+                array = _zeroed(array, self.fixed)
+            data = _bytes(array, self.fixed)
+        else:
+            self.lengths.update(_bytes(_lengths(pc.binary_length(array)), 8))
+            data = _data(array)
+        self.values.update(data)
+        return len(data)
+
+    def into(self, whole: Any) -> None:
+        whole.update(f"{self.kind}".encode())
+        for stream in (self.valid, self.lengths, self.values):
+            whole.update(stream.digest())
+        for part in self.parts:
+            part.into(whole)
+
+
+def _width(kind: pa.DataType) -> int:
+    """Bytes of a value, 0 when they differ or it has parts. A truth value counts as one byte."""
+    if pa.types.is_boolean(kind):
+        return 1
+    if pa.types.is_nested(kind) or pa.types.is_null(kind):
+        return 0
+    try:
+        return int(kind.bit_width) // 8
+    except ValueError:
+        return 0
+
+
+def _texts(kind: pa.DataType) -> bool:
+    return any(
+        is_one(kind)
+        for is_one in (
+            pa.types.is_string, pa.types.is_large_string, pa.types.is_binary,
+            pa.types.is_large_binary,
+        )
+    )  # fmt: skip
+
+
+def _lengths(array: pa.Array) -> pa.Array:
+    return pc.fill_null(pc.cast(array, pa.int64()), 0)
+
+
+def _bytes(array: pa.Array, width: int) -> memoryview:
+    """The values of a fixed-width array as they lie in memory."""
+    if pa.types.is_boolean(array.type):
+        array = pc.cast(array, pa.uint8())
+    buffer = array.buffers()[1]
+    if buffer is None or not len(array):
+        return memoryview(b"")
+    start = array.offset * width
+    return memoryview(buffer)[start : start + len(array) * width]
+
+
+def _zeroed(array: pa.Array, width: int) -> pa.Array:
+    """The array with zero bytes under its nulls, where anything may stand."""
+    if pa.types.is_boolean(array.type):
+        return pc.fill_null(array, False)
+    plain = pa.Array.from_buffers(
+        pa.binary(width), len(array), [array.buffers()[0], array.buffers()[1]], -1, array.offset
+    )
+    return pc.fill_null(plain, b"\0" * width)
+
+
+def _data(array: pa.Array) -> memoryview:
+    """The bytes of texts without gaps; nothing under nulls."""
+    if array.null_count:
+        array = pc.fill_null(array, b"" if "binary" in str(array.type) else "")
+    offsets = array.buffers()[1]
+    data = array.buffers()[2]
+    if data is None or offsets is None or not len(array):
+        return memoryview(b"")
+    wide = "large" in str(array.type)
+    ends = memoryview(offsets).cast("B").cast("q" if wide else "i")
+    first, last = ends[array.offset], ends[array.offset + len(array)]
+    return memoryview(data)[first:last]

@@ -1,0 +1,268 @@
+"""One file of a lake split in two: rows that go, and rows that stay. One scan writes both.
+
+A task is plain data and the work touches only the files it names, so that the same function runs
+here, in a process pool, or on another machine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from domicile.apply.lake_digest import RowsDigest
+from domicile.errors import FidelityError, StoreRefused
+from domicile.stores.parquet_files import Mark
+from domicile.stores.parquet_reflect import differing, shapes, unreadable
+
+STAYS, GOES, GONE = 0, 1, 2
+"""A row's fate: it stays, it goes home, or it goes and home has it already (or it is erased)."""
+
+BATCH = 65_536
+"""Rows read at a time."""
+
+BUFFER = 256 * 2**20
+"""Bytes of rows kept for one row group; a larger group of the source becomes several."""
+
+_ABOUT_SCHEMA = (b"pandas", b"parquet.avro.schema", b"avro.schema", b"writer.model.name")
+"""Footer texts that say what columns mean. Others may say what rows held, and are left out."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done with one file."""
+
+    store: str
+    relative: str  # the file's name in the lake, for messages
+    source: str
+    mark: Mark
+    fates: bytes  # one byte a row
+    home: str  # where the rows that go are written; "" when none do
+    rest: str  # where the rows that stay are written
+    keep_empty: bool = False  # write `rest` although no row stays
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file that was written, made durable, and read back."""
+
+    rows: int
+    size: int
+    digest: str
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Split:
+    """What a task came to. `changed`: the source is no longer the file that was surveyed."""
+
+    home: Part | None = None
+    rest: Part | None = None
+    changed: bool = False
+
+
+def split(task: Task) -> Split:
+    """Write both sides under their temporary names, make them durable, read them back.
+
+    Nothing that a reader of the lake sees is changed. Raises StoreRefused naming the file, and
+    FidelityError naming a column or type that would not come back as it was.
+    """
+    try:
+        with pq.ParquetFile(task.source, pre_buffer=False) as source:
+            if Mark.of(Path(task.source).stat()) != task.mark:
+                return Split(changed=True)
+            sides = _write(task, source)
+            footer = source.metadata
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, FileNotFoundError) and not Path(task.source).exists():
+            return Split(changed=True)
+        raise unreadable(task.store, task.relative, error) from error
+    parts = []
+    for path, side in ((task.home, sides[0]), (task.rest, sides[1])):
+        parts.append(_read_back(task, path, side, footer) if side else None)
+    if Mark.of(Path(task.source).stat()) != task.mark:
+        return Split(changed=True)
+    return Split(parts[0], parts[1])
+
+
+def write_empty(store: str, relative: str, like: Path, path: Path) -> None:
+    """A file without rows and with the schema of another, durable when this returns."""
+    try:
+        with pq.ParquetFile(like) as source, ExitStack() as stack:
+            side = _Side(source, str(path), store, stack)
+            side.table(source.schema_arrow.empty_table())
+            stack.pop_all().close()
+            said = differing(shapes(source.metadata), shapes(pq.read_metadata(path)))
+    except (OSError, pa.ArrowException) as error:
+        raise unreadable(store, relative, error) from error
+    if said:
+        raise _lossy(store, relative, said)
+    sync(path)
+
+
+def sync(path: Path) -> None:
+    """Make a file or a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# Writing.
+
+
+class _Side:
+    """One of the two files being written, in row groups as large as the source's."""
+
+    def __init__(self, source: pq.ParquetFile, path: str, store: str, stack: ExitStack) -> None:
+        self.digest = RowsDigest(source.schema_arrow, store)
+        self._group = max(1, *_group_sizes(source.metadata))
+        self._kept: list[pa.RecordBatch] = []
+        self._rows = self._bytes = 0
+        schema = source.schema_arrow.with_metadata(_metadata(source.schema_arrow))
+        self._schema = schema
+        self._writer = stack.enter_context(
+            pq.ParquetWriter(path, schema, **_options(source.metadata))
+        )
+        stack.callback(self.flush)
+
+    def take(self, batch: pa.RecordBatch) -> None:
+        if not batch.num_rows:
+            return
+        self.digest.update(batch)
+        start = 0
+        while start < batch.num_rows:
+            piece = batch.slice(start, self._group - self._rows)
+            start += piece.num_rows
+            self._kept.append(piece)
+            self._rows += piece.num_rows
+            self._bytes += piece.nbytes
+            if self._rows >= self._group or self._bytes >= BUFFER:
+                self.flush()
+
+    def flush(self) -> None:
+        if self._kept:
+            self.table(pa.Table.from_batches(self._kept))
+            self._kept, self._rows, self._bytes = [], 0, 0
+
+    def table(self, table: pa.Table) -> None:
+        self._writer.write_table(
+            table.cast(self._schema) if table.schema != self._schema else table,
+            row_group_size=max(1, table.num_rows),
+        )
+
+
+def _write(task: Task, source: pq.ParquetFile) -> tuple[RowsDigest | None, RowsDigest | None]:
+    fates = pa.Array.from_buffers(
+        pa.uint8(), len(task.fates), [None, pa.py_buffer(task.fates)], null_count=0
+    )
+    goes, gone = (int(pc.sum(pc.equal(fates, f)).as_py() or 0) for f in (GOES, GONE))
+    if len(fates) != source.metadata.num_rows:
+        raise StoreRefused(task.store, f"{task.relative} has another number of rows than before")
+    with ExitStack() as stack:
+        home = _Side(source, task.home, task.store, stack) if task.home else None
+        stays = task.keep_empty or goes + gone < len(fates)
+        rest = _Side(source, task.rest, task.store, stack) if stays else None
+        start = 0
+        for batch in _batches(source):
+            fate = fates.slice(start, batch.num_rows)
+            start += batch.num_rows
+            for side, wanted in ((home, GOES), (rest, STAYS)):
+                if side is not None:
+                    side.take(batch.filter(pc.equal(fate, wanted)))
+    written = sum(s.digest.rows for s in (home, rest) if s)
+    left = gone + (0 if home else goes)
+    if start != len(fates) or written + left != start:
+        raise StoreRefused(
+            task.store, f"{task.relative}: {start} rows read, {written} written, {left} to go",
+            hint="nothing was changed; run the same command again",
+        )  # fmt: skip
+    return (home.digest if home else None), (rest.digest if rest else None)
+
+
+def _batches(source: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """The rows in their order, without the empty row groups that some writers leave."""
+    groups = [
+        g for g in range(source.metadata.num_row_groups) if source.metadata.row_group(g).num_rows
+    ]
+    if groups:
+        yield from source.iter_batches(BATCH, groups, use_threads=False)
+
+
+def _group_sizes(footer: pq.FileMetaData) -> list[int]:
+    return [footer.row_group(g).num_rows for g in range(footer.num_row_groups)] or [1]
+
+
+def _metadata(schema: pa.Schema) -> dict[bytes, bytes]:
+    return {
+        k: v
+        for k, v in (schema.metadata or {}).items()
+        if k in _ABOUT_SCHEMA or k.startswith(b"org.apache.spark.")
+    }
+
+
+def _options(footer: pq.FileMetaData) -> dict[str, object]:
+    """How the source was written, as far as a footer tells."""
+    leaves = [footer.schema.column(i) for i in range(len(footer.schema))]
+    physical = {leaf.physical_type for leaf in leaves}
+    options: dict[str, object] = {
+        "version": "2.6",
+        "use_deprecated_int96_timestamps": "INT96" in physical,
+        "use_compliant_nested_type": not any(".list.item" in leaf.path for leaf in leaves),
+        "store_decimal_as_integer": any(
+            leaf.logical_type.type == "DECIMAL" and leaf.physical_type in ("INT32", "INT64")
+            for leaf in leaves
+        ),
+    }
+    if footer.num_row_groups:
+        group = footer.row_group(0)
+        columns = [group.column(i) for i in range(group.num_columns)]
+        options["compression"] = {c.path_in_schema: _codec(c.compression) for c in columns}
+        options["use_dictionary"] = [
+            c.path_in_schema for c in columns if any("DICTIONARY" in e for e in c.encodings)
+        ]
+        options["write_page_index"] = any(c.has_offset_index for c in columns)
+        options["write_statistics"] = [c.path_in_schema for c in columns if c.is_stats_set]
+        if group.sorting_columns:
+            options["sorting_columns"] = group.sorting_columns
+    return options
+
+
+def _codec(name: str) -> str:
+    return "none" if name == "UNCOMPRESSED" else name
+
+
+# Reading back.
+
+
+def _read_back(task: Task, path: str, sent: RowsDigest, before: pq.FileMetaData) -> Part:
+    sync(Path(path))
+    with pq.ParquetFile(path, pre_buffer=False) as written:
+        said = differing(shapes(before), shapes(written.metadata))
+        if said:
+            raise _lossy(task.store, task.relative, said)
+        found = RowsDigest(written.schema_arrow, task.store)
+        for batch in _batches(written):
+            found.update(batch)
+    if (found.rows, found.text()) != (sent.rows, sent.text()):
+        raise StoreRefused(
+            task.store, f"what was read back of {task.relative} is not what was written: "
+            f"{sent.rows} rows written, {found.rows} read",
+            hint="nothing was changed; is the disk sound?",
+        )  # fmt: skip
+    stat = Path(path).stat()
+    return Part(sent.rows, stat.st_size, sent.text(), Mark.of(stat))
+
+
+def _lossy(store: str, relative: str, said: str) -> FidelityError:
+    return FidelityError(
+        store, f"{relative} would not come back as it was: {said}",
+        hint="nothing was changed; rewrite the file with a current Parquet writer",
+    )  # fmt: skip
