@@ -180,6 +180,15 @@ def test_a_locked_table_is_named_and_the_others_done(held: tuple[TestServer, str
     assert purge(_store(url), ["letter"]).problems == ()
 
 
+def test_views_that_were_never_filled(held: tuple[TestServer, str]) -> None:
+    server, url = held
+    assert refresh_views(_store(url), ["person"]).views == ("domains", "again")
+    filled = refresh_views(_store(url), ["person"], fill=True)
+    assert set(filled.views) == {"domains", "again", "never"}
+    assert filled.views.index("domains") < filled.views.index("again")
+    assert _sql(server, url, "SELECT count(*) FROM never") == "60"
+
+
 def test_a_locked_view_is_named(held: tuple[TestServer, str]) -> None:
     _, url = held
     with _connected(url) as other:

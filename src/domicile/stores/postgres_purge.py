@@ -64,7 +64,7 @@ above AS (
   UNION SELECT r.view, a.level + 1 FROM above a JOIN reads r ON r.what = a.view)
 SELECT c.oid, n.nspname::text, c.relname::text FROM above a JOIN pg_class c ON c.oid = a.view
   JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind = 'm' AND c.relispopulated
+ WHERE c.relkind = 'm' AND (c.relispopulated OR $3)
  GROUP BY 1, 2, 3 ORDER BY max(a.level), 2, 3"""
 
 _HOLDERS = """
@@ -167,14 +167,16 @@ def purge(
 
 
 def refresh_views(
-    store: PostgresStore, tables: Sequence[str], lock_seconds: float = LOCK_SECONDS
-) -> Purged:
-    """Only refresh the populated materialised views that read these tables, as for a home.
+    store: PostgresStore, tables: Sequence[str], lock_seconds: float = LOCK_SECONDS,
+    *, fill: bool = False,
+) -> Purged:  # fmt: skip
+    """Only refresh the materialised views that read these tables, as a home needs after a move.
 
-    Raises StoreUnreachable when the server is not there or goes away.
+    `fill` those too that have never been filled: after `create_schema` none is, and PostgreSQL
+    refuses to read them. Raises StoreUnreachable when the server is not there or goes away.
     """
     with _opened(store, lock_seconds) as work:
-        work.refresh(tables)
+        work.refresh(tables, fill=fill)
         return work.done()
 
 
@@ -257,10 +259,10 @@ class _Purge:
             )
         return bool(found)
 
-    def refresh(self, tables: Sequence[str]) -> None:
-        """Refresh populated materialised views, those that others read first."""
+    def refresh(self, tables: Sequence[str], *, fill: bool = False) -> None:
+        """Refresh populated materialised views, or all to `fill`, those that others read first."""
         q = self.dialect.quote
-        for oid, schema, name in self.query(_VIEWS, self.store.schema, list(tables)):
+        for oid, schema, name in self.query(_VIEWS, self.store.schema, list(tables), fill):
             written = f"{q(schema)}.{q(name)}"
             shown = name if schema == self.store.schema else f"{schema}.{name}"
             if self.attempt(shown, f"REFRESH MATERIALIZED VIEW {written}"):
