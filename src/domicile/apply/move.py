@@ -27,7 +27,7 @@ from domicile.survey.graph import Graph
 from domicile.survey.state import Keys
 from domicile.survey.stubs import Stubs
 
-BATCH_ROWS = 200_000
+BATCH_ROWS = 1_000_000
 """Rows aimed at for a batch: large enough for the stores' own speed, small enough to redo."""
 
 
@@ -291,7 +291,7 @@ class Move:
         """Batches as ranges of people's numbers, by rows."""
         people = rows = 0
         for going in self.closure.going.values():
-            found = self.source.session.query(f"SELECT count(*), max(phi) FROM {going}")[0]
+            found = self.source.session.query(f"SELECT count(*), max(phi) FROM {going} g")[0]
             rows += int(found[0])
             people = max(people, int(found[1] or 0))
         if not rows:

@@ -21,8 +21,8 @@ from domicile.errors import PlanRefused, Stopped, StoreUnreachable
 from domicile.estate.model import Estate
 from domicile.evidence.place import open_log, state_directory
 from domicile.law.model import Mandate
+from domicile.plan.declared import declarations
 from domicile.plan.document import Document
-from domicile.plan.make import declarations
 from domicile.plan.planner import Outcome, Planner
 from domicile.stores.base import Session, Store
 from domicile.stores.parquet_session import ParquetSession

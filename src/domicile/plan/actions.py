@@ -89,8 +89,10 @@ class Labels:
             )
             # Files go to files; rows of a database cannot become part of a lake, nor the reverse.
             same = (cell.kind == "file") == (self.store.kind == "file")
-            if same and cell.name != self.store.name and all(
-                allows(c, cell) for m in mine for c in m.clauses if c.kind == "store"
+            if (
+                same
+                and cell.name != self.store.name
+                and all(allows(c, cell) for m in mine for c in m.clauses if c.kind == "store")
             ):
                 return Action("move", cell.name)
         return Action("no_home")

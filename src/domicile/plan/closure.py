@@ -3,7 +3,7 @@
 For one action (rows going from a source to a home, or being erased):
 
 - `copies[T]`: rows that going rows refer to and that are nobody's, or are shared: copied home.
-- `stubs[T]`:  rows that going rows refer to and that stay abroad as somebody else's: home gets a stub.
+- `stubs[T]`: rows that going rows refer to and that stay with somebody else: home gets a stub.
 - `left[T]`:   going rows that staying rows refer to: a stub is left at the source.
 - `present[T]`: going rows that the home has already, with equal values.
 - `completes[T]`: going rows for which the home has a stub.
@@ -65,8 +65,8 @@ class Closure:
         self.going = {}
         for table, moves in self.verdicts.moves.items():
             select = f"SELECT m.* FROM {moves} m WHERE {action('m.label')} = {self.block}"
-            if self.work.count(f"({select}) g"):
-                self.going[table] = self.work.create(select)
+            if self.work.any(f"({select})"):
+                self.going[table] = f"({select})"
 
     def _collisions(self, checked: set[str]) -> bool:
         """Hold what the home has under the same key with other values, and what refers to it."""
@@ -99,10 +99,11 @@ class Closure:
             if parent in self.going:
                 held += self.verdicts.hold(parent, rows, reason)
             for edge in self.graph.into(parent):
-                found: list[str] = []
-                for relation in (self.going, self.copies, self.stubs):
-                    if edge.child in relation:
-                        found.append(self._referring(edge, relation[edge.child], rows))
+                found = [
+                    self._referring(edge, relation[edge.child], rows)
+                    for relation in (self.going, self.copies, self.stubs)
+                    if edge.child in relation
+                ]
                 if not found:
                     continue
                 children = self.work.create(" UNION ".join(found))

@@ -1,4 +1,4 @@
-"""From what planning found to the document that a person reviews: findings, steps, held, unknown."""
+"""What planning found, as the document that a person reviews: findings, steps, held, unknown."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Report:
     def _curable(self, outcome: Outcome, closure: Closure, kinds: dict[str, list[str]]) -> None:
         for table, going in closure.going.items():
             rows = outcome.cell.session.query(
-                f"SELECT label, count(*) FROM {going} GROUP BY label ORDER BY label"
+                f"SELECT label, count(*) FROM {going} g GROUP BY label ORDER BY label"
             )
             for label, count in rows:
                 people = people_of(closure.work, going, f"label = {label}")
@@ -283,8 +283,8 @@ def people_of(work: Work, going: str, where: str = "1 = 1") -> int:
     """People whom rows concern: the distinct numbers at either end of each row's range."""
     return int(
         work.session.query(
-            f"SELECT count(*) FROM (SELECT phi FROM {going} WHERE {where} "
-            f"UNION SELECT plo FROM {going} WHERE plo > 0 AND {where}) n"
+            f"SELECT count(*) FROM (SELECT phi FROM {going} g WHERE {where} "
+            f"UNION SELECT plo FROM {going} g WHERE plo > 0 AND {where}) n"
         )[0][0]
     )
 

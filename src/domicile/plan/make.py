@@ -6,27 +6,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from domicile.estate.load import load_estate
-from domicile.estate.model import Estate
 from domicile.evidence.kinds import make
 from domicile.evidence.place import open_log, state_directory
-from domicile.law.load import load_mandates
-from domicile.law.model import Mandate
+from domicile.plan.declared import declarations
 from domicile.plan.document import Document
 from domicile.plan.findings import Report
 from domicile.plan.planner import Planner
 from domicile.survey.state import State
 from domicile.survey.survey import Survey
-
-
-def declarations(
-    path: Path, extra: Sequence[str | Path], day: date
-) -> tuple[Estate, tuple[Mandate, ...], frozenset[str]]:
-    """The estate, all mandates, and the ids of those that are only tried out."""
-    estate = load_estate(path)
-    own = {m.id for m in load_mandates(estate, (), day)}
-    mandates = load_mandates(estate, extra, day)
-    return estate, mandates, frozenset(m.id for m in mandates) - own
 
 
 def make_plan(

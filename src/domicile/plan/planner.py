@@ -1,4 +1,4 @@
-"""The data map under the mandates: what goes, what is held, what is unknown. Design.md sections 2 and 4."""
+"""The data map under the mandates: what goes, what is held, what is unknown (design.md, 2 and 4)."""
 
 from __future__ import annotations
 

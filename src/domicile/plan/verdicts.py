@@ -18,7 +18,7 @@ JOINT, NO_AUTHOR, SPLIT, COLLISION, NO_STUB, LEGAL = (
 )  # fmt: skip
 
 REASONS = {
-    JOINT: "about several people whose verdicts differ; declare `joint: author` with a path, or decide",
+    JOINT: "about several people whose verdicts differ: declare `joint: author` with a path",
     NO_AUTHOR: "the author path leads to nobody with a register row",
     SPLIT: "`joint: split` is not carried out yet: use `author`, or leave it held",
     COLLISION: "the home store has other values under the same key, here or in a row it needs",
@@ -59,7 +59,7 @@ class Verdicts:
                 select += " AND w.present = 1"
             parts = [select]
             mixed = f"w.hi >= {BLOCK} AND NOT {same} AND {real}"
-            if role == "plain" and self.work.count(work + " w", mixed):
+            if role == "plain" and self.work.any(work + " w", mixed):
                 self.mixed.add(table)
                 parts += self._joint(table, work, keys, mixed)
             elif role == "attachment":
@@ -67,7 +67,9 @@ class Verdicts:
                     f"SELECT {keys} FROM {work} w "
                     f"WHERE w.hi >= {BLOCK} AND {real} AND NOT ({same} AND w.alone = 1)"
                 )
-            self.moves[table] = self.work.create(" UNION ALL ".join(parts))
+            # One SELECT over the work table needs no copy of it: others read it as a subquery.
+            whole = " UNION ALL ".join(parts)
+            self.moves[table] = f"({whole})" if len(parts) == 1 else self.work.create(whole)
             self._legal(table, erasing)
 
     def _real(self, table: str, alias: str) -> str:
@@ -80,7 +82,7 @@ class Verdicts:
 
     def of(self, table: str, block: int) -> str:
         """The moves of one action, as a relation."""
-        return f"(SELECT * FROM {self.moves[table]} WHERE {action('label')} = {block})"
+        return f"(SELECT m.* FROM {self.moves[table]} m WHERE {action('m.label')} = {block})"
 
     def hold(self, table: str, rows: str, reason: str) -> int:
         """Take rows (a relation with the key columns) out of the moves; how many were there."""
@@ -164,6 +166,6 @@ class Verdicts:
         if erasing and stopped:
             self.hold(
                 table,
-                f"(SELECT * FROM {self.moves[table]} WHERE {action('label')} IN ({labels}))",
+                f"(SELECT m.* FROM {self.moves[table]} m WHERE {action('m.label')} IN ({labels}))",
                 LEGAL,
             )

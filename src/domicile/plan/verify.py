@@ -14,8 +14,8 @@ from domicile.estate.model import Estate
 from domicile.evidence.kinds import make
 from domicile.evidence.place import evidence_directory, open_log, state_directory, verifier_path
 from domicile.evidence.verify import verify_directory
+from domicile.plan.declared import declarations
 from domicile.plan.findings import Report
-from domicile.plan.make import declarations
 from domicile.plan.planner import Outcome, Planner
 from domicile.survey.columns import categories
 from domicile.survey.left import identifiers
@@ -215,7 +215,7 @@ def _files(outcome: Outcome, report: Report, plan: dict[str, Any]) -> Checked:
 def _hits(
     name: str, residues: list[FileResidue], hits: int, cell: Cell, plan: dict[str, Any]
 ) -> Checked:
-    """Bytes were found: rows that were held or that no key leads to explain them, or nothing does."""
+    """Bytes were found: rows that were held, or that no key leads to, explain them or not."""
     files = sum(1 for r in residues if r.exact + r.adjoining)
     said = f"{hits} occurrences of addresses of people who went home, in {files} files"
     held = any(h["store"] == cell.name for h in plan["held"])

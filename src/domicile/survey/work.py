@@ -41,7 +41,13 @@ class Work:
     def count(self, relation: str, where: str = "") -> int:
         """Rows of a relation."""
         condition = f" WHERE {where}" if where else ""
-        return int(self.session.query(f"SELECT count(*) FROM {relation}{condition}")[0][0])
+        alias = " c" if relation.endswith(")") else ""
+        return int(self.session.query(f"SELECT count(*) FROM {relation}{alias}{condition}")[0][0])
+
+    def any(self, relation: str, where: str = "1 = 1") -> bool:
+        """Whether a relation has a row, without counting them all."""
+        alias = " c" if relation.endswith(")") else ""
+        return bool(self.session.query(f"SELECT 1 FROM {relation}{alias} WHERE {where} LIMIT 1"))
 
     def drop(self, relation: str) -> None:
         """Give the space back before the session ends."""
