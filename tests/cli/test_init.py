@@ -125,3 +125,12 @@ def test_a_store_is_not_changed(tmp_path: Path) -> None:
     before = (tmp_path / "shop.db").read_bytes()
     assert main(["init", "sqlite:shop.db"]) == 0
     assert (tmp_path / "shop.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("mandate", ["us-trusted-custodian", "gdpr-transfers"])
+def test_plan_accepts_what_was_proposed(tmp_path: Path, mandate: str) -> None:
+    assert main(["init", "sqlite:shop.db"]) == 0
+    file = tmp_path / "estate.yaml"
+    file.write_text(file.read_text().replace("country: ZZ", "country: SG"))
+    assert main(["plan", "--mandate", mandate, "-o", "shop.plan"]) == 0
+    assert json.loads((tmp_path / "shop.plan").read_text())["estate"] == "shop"

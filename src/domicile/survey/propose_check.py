@@ -11,6 +11,7 @@ from pathlib import Path
 from domicile.errors import DeclarationError
 from domicile.estate.load import load_estate
 from domicile.estate.model import Estate
+from domicile.stores.schema import Schema
 from domicile.survey.graph import build, resolve
 from domicile.survey.propose_model import UNKNOWN_COUNTRY, Proposal, ProposedStore
 from domicile.survey.propose_read import Reading
@@ -34,13 +35,13 @@ def check(proposal: Proposal, reading: Reading, target: Path, variables: Mapping
         estate = load_estate(file, {**os.environ, **variables})
     for application in reading.applications:
         for declared in application.stores:
-            schema = reading.opened[declared.name].reflect()
+            schema = reading.schemas[declared.name]
             if schema.tables:
-                _follow(estate, application.holds, declared.name, reading)
+                _follow(estate, application.holds, schema)
 
 
-def _follow(estate: Estate, holds: str, store: str, reading: Reading) -> None:
-    graph = build(estate, holds, reading.opened[store].reflect())
+def _follow(estate: Estate, holds: str, schema: Schema) -> None:
+    graph = build(estate, holds, schema)
     for subject in estate.subjects:
         if subject.register.holds != holds:
             continue

@@ -71,19 +71,19 @@ class Reading:
     def __init__(self, stores: Sequence[model.Store]) -> None:
         self.declared = list(stores)
         self.opened: dict[str, Store] = {}
+        self.schemas: dict[str, Schema] = {}  # store → what it holds, reflected once
         self.applications: list[Application] = []
         self._stack = ExitStack()
         self._sessions: dict[str, Session] = {}
 
     def __enter__(self) -> Reading:
         try:
-            schemas = {}
             for declared in self.declared:
                 store = open_store(declared)
                 self._stack.callback(store.close)
                 self.opened[declared.name] = store
-                schemas[declared.name] = store.reflect()
-            self.applications = _applications(self.declared, schemas)
+                self.schemas[declared.name] = store.reflect()
+            self.applications = _applications(self.declared, self.schemas)
             for application in self.applications:
                 for table in application.schema.tables.values():
                     application.seen[table.name] = self._look(application, table)
@@ -101,7 +101,7 @@ class Reading:
     def sessions(self, application: Application) -> Iterator[Session]:
         """A session in each cell that has tables, opened when first asked for."""
         for declared in application.stores:
-            if not self.opened[declared.name].reflect().tables:
+            if not self.schemas[declared.name].tables:
                 continue
             if declared.name not in self._sessions:
                 read = self.opened[declared.name].read()
@@ -117,7 +117,7 @@ class Reading:
         rows: list[tuple[str | None, ...]] = []
         estimate = 0
         for declared in application.stores:
-            here = self.opened[declared.name].reflect().tables.get(table.name)
+            here = self.schemas[declared.name].tables.get(table.name)
             if here is None or not set(table.names) <= set(here.names):
                 continue
             estimate = max(estimate, here.estimate)
