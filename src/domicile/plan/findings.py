@@ -11,7 +11,7 @@ from domicile.law.model import Mandate
 from domicile.plan.actions import Labels, Named, rules
 from domicile.plan.closure import Closure
 from domicile.plan.document import VERSION, digest_of
-from domicile.plan.planner import NO_HOME, REPORT, Outcome
+from domicile.plan.planner import MISFIT, NO_HOME, REPORT, Outcome
 from domicile.plan.verdicts import REASONS
 from domicile.survey.classify_verdict import Verdict
 from domicile.survey.columns import categories, personal
@@ -27,6 +27,7 @@ Doc = dict[str, Any]
 SAID = {
     **REASONS,
     NO_HOME: "no store of the same schema that every mandate allows",
+    MISFIT: "the home store cannot take them",
     REPORT: "the clause asks to report, not to act",
 }
 """Why rows are held, in words."""
@@ -106,13 +107,23 @@ class Report:
                 by_reason[reason] = by_reason.get(reason, 0) + int(count)
                 for named in sorted(outcome.labels.clauses.get(int(label), frozenset())):
                     self._finding(
-                        outcome, named, "held", table, kinds, None, int(count), SAID[reason]
+                        outcome,
+                        named,
+                        "held",
+                        table,
+                        kinds,
+                        None,
+                        int(count),
+                        self._said(outcome, reason),
                     )
             for reason, count in by_reason.items():
                 self.held.append({
                     "store": outcome.cell.name, "table": _named(outcome.cell.graph, table),
-                    "rows": count, "reason": SAID[reason], "code": reason,
+                    "rows": count, "reason": self._said(outcome, reason), "code": reason,
                 })  # fmt: skip
+
+    def _said(self, outcome: Outcome, reason: str) -> str:
+        return outcome.misfit if reason == MISFIT and outcome.misfit else SAID[reason]
 
     def _unknown(self, outcome: Outcome, kinds: dict[str, list[str]]) -> None:
         cell = outcome.cell

@@ -1,4 +1,4 @@
-"""The data map under the mandates: what goes, what is held, what is unknown (design.md, 2 and 4)."""
+"""The data map under the mandates: what goes, what is held, what is unknown (design.md 2, 4)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from domicile.law.model import Mandate
 from domicile.plan.actions import Action, Labels, rules
 from domicile.plan.closure import Closure
+from domicile.plan.fit import misfit as misfits
 from domicile.plan.home import Home
 from domicile.plan.verdicts import Verdicts
 from domicile.survey.ghosts import Person, lines
@@ -19,7 +20,7 @@ from domicile.survey.people import BLOCK
 from domicile.survey.survey import Cell, Survey
 from domicile.survey.work import Work
 
-NO_HOME, REPORT = "no home", "report"
+NO_HOME, MISFIT, REPORT = "no home", "misfit", "report"
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Outcome:
     closures: dict[Action, Closure] = field(default_factory=dict)
     people: dict[tuple[str, int], int] = field(default_factory=dict)  # subject, label → people
     doubtful: dict[tuple[str, int], int] = field(default_factory=dict)  # subject, ubits → people
+    misfit: str = ""  # why rows cannot go to their home
 
     def identity(self) -> dict[str, Any]:
         """Who is to be acted on here: how many, and a digest over their keys in any order."""
@@ -109,15 +111,19 @@ class Planner:
         outcome = Outcome(cell, labels, ownership, verdicts, people=people, doubtful=doubtful)
         self.progress(f"{cell.name}: what must come along")
         for action, block in labels.actions.items():
-            home = self._home(cell, action)
-            if action.kind == "no_home" or (action.kind == "move" and home is None):
+            misfit = ""
+            if action.kind == "move":
+                misfit = misfits(cell, self.survey.cells[action.home])
+            if action.kind == "no_home" or misfit:
+                outcome.misfit = misfit
                 for table in list(verdicts.moves):
-                    verdicts.hold(table, verdicts.of(table, block), NO_HOME)
+                    reason = MISFIT if misfit else NO_HOME
+                    verdicts.hold(table, verdicts.of(table, block), reason)
             elif action.kind == "report":
                 for table in list(verdicts.moves):
                     verdicts.hold(table, verdicts.of(table, block), REPORT)
             else:
-                closure = Closure(verdicts, block, home)
+                closure = Closure(verdicts, block, self._home(cell, action))
                 closure.settle()
                 outcome.closures[action] = closure
         return outcome

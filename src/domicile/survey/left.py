@@ -72,6 +72,8 @@ def _expressions(
     quote = cell.session.dialect.quote
     first = last = ""
     for name, verdict in verdicts.get(table, {}).items():
+        if name not in shape.names:  # another cell's verdicts, and this one lacks the column
+            continue
         text = cell.session.dialect.text(f"t.{quote(name)}", shape.column(name).kind)
         for category, kind in _KINDS:
             if covers(category, verdict.category):
