@@ -180,7 +180,7 @@ def _bar(table: Doc, country: str, words: Words) -> str:
 def _part(part: str, at: float, width: float) -> str:
     place = f'x="{at:.1f}" y="0" width="{width:.1f}" height="14"'
     if part in ("several", "unknown"):
-        return f'<rect {place} fill="url(#{part})"/>'
+        return f'<rect {place} fill="url(#part-{part})"/>'
     return f'<rect {place} class="{part}-part"/>'
 
 
@@ -188,10 +188,10 @@ def patterns() -> str:
     """Hatching and dots that tell shares apart without colour; once on the page."""
     return (
         '<svg class="defs" aria-hidden="true" width="0" height="0"><defs>'
-        '<pattern id="several" width="6" height="6" patternUnits="userSpaceOnUse" '
+        '<pattern id="part-several" width="6" height="6" patternUnits="userSpaceOnUse" '
         'patternTransform="rotate(45)"><rect class="tint-several" width="6" height="6"/>'
         '<path class="ink-several" d="M0 0v6"/></pattern>'
-        '<pattern id="unknown" width="6" height="6" patternUnits="userSpaceOnUse">'
+        '<pattern id="part-unknown" width="6" height="6" patternUnits="userSpaceOnUse">'
         '<rect class="tint-lost" width="6" height="6"/><circle class="ink-lost" cx="3" cy="3" '
         'r="1.5"/></pattern></defs></svg>\n'
     )
