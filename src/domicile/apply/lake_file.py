@@ -92,7 +92,10 @@ def split(task: Task) -> Split:
 
 
 def write_empty(store: str, relative: str, like: Path, path: Path) -> None:
-    """A file without rows and with the schema of another, durable when this returns."""
+    """A file without rows and with the schema of another, durable when this returns.
+
+    Raises StoreRefused, FidelityError; then there is no such file.
+    """
     try:
         with pq.ParquetFile(like) as source, ExitStack() as stack:
             side = _Side(source, str(path), store, stack)
@@ -100,8 +103,10 @@ def write_empty(store: str, relative: str, like: Path, path: Path) -> None:
             stack.pop_all().close()
             said = differing(shapes(source.metadata), shapes(pq.read_metadata(path)))
     except (OSError, pa.ArrowException) as error:
+        path.unlink(missing_ok=True)
         raise unreadable(store, relative, error) from error
     if said:
+        path.unlink()
         raise _lossy(store, relative, said)
     sync(path)
 
