@@ -251,7 +251,9 @@ class Closure:
                     left[parent] = self.work.create(
                         " UNION ".join(f"SELECT {keys} FROM {r}" for r in [more, *known])
                     )
-                    waiting[parent] = more
+                    # What waits there already must be followed too.
+                    before = waiting.get(parent)
+                    waiting[parent] = more if before is None else left[parent]
         return left
 
     def _goes_along(self, edge: Edge) -> bool:
