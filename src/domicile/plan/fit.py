@@ -22,12 +22,6 @@ def misfit(source: Cell, home: Cell) -> str:
     found = differences(source.schema, home.schema)
     if kinds[0] != kinds[1]:
         found = [f for f in found if f.endswith("missing at home") and "key" not in f]
-    if kinds[0] == kinds[1] == "postgres":
-        found += [
-            f"table {t.name}: rule {rule} may swallow rows"
-            for t in home.schema.tables.values()
-            for rule in t.rules
-        ]
     if not found:
         return ""
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
