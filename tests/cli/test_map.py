@@ -51,7 +51,7 @@ def test_the_table_names_what_matters(shop: Path, capsys: pytest.CaptureFixture[
     assert "9 people, 30 rows in 12 tables of 2 stores" in text
     assert "Unknown: not safe" in text
     assert text.index("unknown") < text.index("NL")  # people of unknown residence come first
-    assert "home also has rows of 1 people (customer) who are registered elsewhere" in text
+    assert "home also has rows of 1 person (customer) registered elsewhere" in text
     assert "app.product" not in text
     assert "app.product" in mapped(shop, capsys, "-v")
 

@@ -6,11 +6,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from domicile.estate.document import digest
 from domicile.evidence.place import read_log, state_directory
 from domicile.survey.datamap import MOST_PEOPLE_LINES, entry, make_map
+from domicile.survey.map_unknown import CODES
 from tests.survey.mapped import DAY, ESTATE, SCHEMA, ask, write_database, write_shop
 
 Doc = dict[str, Any]
@@ -129,6 +131,8 @@ def test_unknowns_are_named(mapped: Doc) -> None:
         ("nobody", "abroad", "app.address", 1),
     } <= found  # fmt: skip
     assert mapped["totals"]["unknown"] == len(mapped["unknown"])
+    of_store = [CODES.index(u["code"]) for u in mapped["unknown"] if u["store"] == "abroad"]
+    assert of_store == sorted(of_store)  # the gravest first
 
 
 def test_what_is_ignored_is_not_unknown_and_keys_to_nobody_are(tmp_path: Path) -> None:
@@ -166,6 +170,27 @@ def test_a_cell_without_tables_is_a_cell(tmp_path: Path) -> None:
     write_database(tmp_path / "home.db", "PRAGMA user_version = 1")
     document = make_map(estate)
     assert [len(s["tables"]) for s in document["stores"]] == [6, 0]
+
+
+LAKE = """\
+  lake: {url: "file:lake", country: SG, operator: Shop Ltd, holds: events}
+subjects:"""
+LINK = "links:\n  - {from: events.watch.user_id, to: customer}\n"
+
+
+def test_a_lake_has_rows_of_people_who_are_registered_in_databases(tmp_path: Path) -> None:
+    estate = write_shop(tmp_path, ESTATE.replace("subjects:", LAKE) + LINK)
+    (tmp_path / "lake" / "watch").mkdir(parents=True)
+    users = [1, 1, 2, 3, 50, 6, 777]  # two in NL, two in the US, one unknown, one of nobody
+    part = tmp_path / "lake" / "watch" / "part.parquet"
+    duckdb.sql(f"COPY (SELECT unnest({users}) AS user_id) TO '{part}' (FORMAT parquet)")
+    document = make_map(estate, date.fromisoformat(DAY))
+    watch = table_of(document, "lake", "events.watch")
+    assert split(watch) == {"NL": (2, 3), "US": (2, 2), "unknown": (1, 1), "nobody": (0, 1)}
+    assert watch["owner"]["route"] == "user_id → customer"
+    away = [p for p in document["elsewhere"] if p["store"] == "lake"]
+    assert [(p["residence"], p["people"]) for p in away] == [("NL", 2), ("US", 2), (None, 1)]
+    assert document["totals"]["people"] == 9  # nobody is counted twice
 
 
 def test_nothing_of_any_row_is_in_the_map(mapped: Doc) -> None:

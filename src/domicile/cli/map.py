@@ -17,6 +17,9 @@ FORMATS = ("table", "json", "csv", "html")
 MOST_COUNTRIES, MOST_UNKNOWN = 12, 15
 """Lines shown on a terminal; -v shows all."""
 
+LONG_ROUTE = 28
+"""Characters of a route that fit beside figures on a terminal of 100 columns."""
+
 
 @click.command(short_help="Show whose data is where.")
 @estate_option
@@ -135,9 +138,8 @@ def _show_people(document: dict[str, Any], out: Output) -> None:
         key = (person["subject"], person["store"])
         away[key] = away.get(key, 0) + person["people"]
     for (subject, name), people in away.items():
-        out.say(
-            f"{name} also has rows of {people:,} people ({subject}) who are registered elsewhere."
-        )
+        who = f"{people:,} {'person' if people == 1 else 'people'} ({subject})"
+        out.say(f"{name} also has rows of {who} registered elsewhere.")
 
 
 def _minors(counts: Sequence[int]) -> object:
@@ -157,14 +159,13 @@ def _show_store(store: dict[str, Any], out: Output) -> None:
     shown = [t for t in tables if out.verbose or _matters(t)]
     rows = [
         [
-            t["name"], t["rows"],
-            t["owner"]["route"] or t["owner"]["subject"] or t["owner"]["role"],
+            f"{t['name']}\n  {_owner(t['owner'])}", t["rows"],
             _split(t["rows_by_residence"]), _short(t["categories"]),
         ]
         for t in shown
     ]  # fmt: skip
     if rows:
-        out.table(title, ["table", "rows", "owner", "rows by residence", "categories"], rows)
+        out.table(title, ["table, owner", "rows", "rows by residence", "categories"], rows)
     left = len(tables) - len(shown)
     if left:
         out.say(f"  {left} more tables of {store['name']} are empty, or about nobody (-v).")
@@ -175,12 +176,23 @@ def _matters(table: dict[str, Any]) -> bool:
     return bool(table["rows"]) and (owned or bool(table["categories"]))
 
 
-def _split(shares: Iterable[dict[str, Any]], most: int = 3) -> str:
+def _owner(owner: dict[str, Any]) -> str:
+    """The route with its middle left out where it is long, so that names fit beside it."""
+    hops, arrow, subject = owner["route"].partition(" → ")
+    parts = hops.split(".")
+    if len(hops) > LONG_ROUTE and len(parts) > 2:
+        hops = f"{parts[0]}.….{parts[-1]}"
+    if arrow:
+        return f"{hops}{arrow}{subject}"
+    return f"{owner['role']} of {owner['subject']}" if owner["subject"] else str(owner["role"])
+
+
+def _split(shares: Iterable[dict[str, Any]], most: int = 2) -> str:
     named = [f"{s['residence'] or s['whose']} {s['rows']:,}" for s in shares]
     return ", ".join(named[:most]) + (f", +{len(named) - most}" if len(named) > most else "")
 
 
-def _short(categories: Iterable[str], most: int = 3) -> str:
+def _short(categories: Iterable[str], most: int = 2) -> str:
     """The last words of categories: `user.contact.email` is `email`."""
     last = list(dict.fromkeys(c.rsplit(".", 1)[-1] for c in categories))
     return ", ".join(last[:most]) + (f", +{len(last) - most}" if len(last) > most else "")

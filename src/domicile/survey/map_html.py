@@ -15,16 +15,13 @@ from typing import Any
 
 from domicile.survey.map_picture import world
 from domicile.survey.map_tables import columns, kinds, matrices, patterns, whose
+from domicile.survey.map_unknown import CODES
 from domicile.survey.map_words import Words
 
 Doc = dict[str, Any]
 
 OPEN = 12
 """Lists of unknowns of up to so many lines are open when the page is."""
-
-CODES = (
-    "unread", "dangling", "residence", "unreadable", "age", "unowned", "nobody", "unclassified",
-)  # fmt: skip
 
 
 def to_html(document: Doc, language: str = "en") -> str:

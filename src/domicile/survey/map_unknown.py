@@ -6,7 +6,7 @@ Design.md section 5, 6: unknown is not safe, so each of these is named and count
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from domicile.survey.classify_verdict import Verdict
 from domicile.survey.columns import personal
@@ -17,6 +17,9 @@ Doc = dict[str, Any]
 Code = Literal[
     "unread", "dangling", "residence", "unreadable", "age", "unowned", "nobody", "unclassified"
 ]
+
+CODES: tuple[Code, ...] = get_args(Code)
+"""What can be unknown, the gravest first."""
 
 SHOWN = 4  # categories named in a reason
 
@@ -59,7 +62,7 @@ def unknowns(
         for column, verdict in found.items():
             if not verdict.category and role != "ignore":
                 said("unclassified", table, column, None, verdict.reason)
-    return said.found
+    return sorted(said.found, key=lambda unknown: CODES.index(unknown["code"]))
 
 
 class _Said:
