@@ -131,7 +131,7 @@ class PostgresEnd:
     def place(self, table: str) -> str:
         if self.session.schema.tables[table].partitions:
             return ""
-        name = self.session.dialect.literal(self.session.dialect.table(table))
+        name = self.session.dialect.literal(self.session.dialect.target(table))
         size = self.session.query(f"SELECT pg_relation_size({name}::regclass)")[0][0]
         block = self.session.query("SELECT current_setting('block_size')::int")[0][0]
         # The last page may have room: rows go on there.
@@ -174,7 +174,7 @@ class PostgresEnd:
         typed = ", ".join(f"CAST({q(c)} AS {shape.column(c).type})" for c in columns)
         identity = any(shape.column(c).identity for c in columns)
         count = self.session.execute(
-            f"INSERT INTO {self.session.dialect.table(table)} ({listed}) "
+            f"INSERT INTO {self.session.dialect.target(table)} ({listed}) "
             f"{'OVERRIDING SYSTEM VALUE ' if identity else ''}"
             f"SELECT {typed} FROM {self.session.dialect.temp(name)}"
         )

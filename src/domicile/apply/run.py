@@ -17,14 +17,14 @@ from domicile.apply.move import Move
 from domicile.apply.purge import purge
 from domicile.apply.refuse import Cap, check_before, check_drift
 from domicile.apply.schema import finish_tables, make_schemas
-from domicile.errors import PlanRefused, Stopped, StoreUnreachable
+from domicile.errors import PlanRefused, Stopped, StoreUnreachable, UsageError
 from domicile.estate.model import Estate
 from domicile.evidence.place import open_log, state_directory
 from domicile.law.model import Mandate
 from domicile.plan.declared import declarations
 from domicile.plan.document import Document
 from domicile.plan.planner import Outcome, Planner
-from domicile.stores.base import Session, Store
+from domicile.stores.base import CanWrite, Session, Store
 from domicile.stores.parquet_session import ParquetSession
 from domicile.survey.state import State
 from domicile.survey.survey import Survey
@@ -43,6 +43,8 @@ class Ends:
     @contextmanager
     def open(self, store: Store) -> Iterator[Session]:
         """The `opener` of a Survey."""
+        if not isinstance(store, CanWrite):
+            raise UsageError(f"store {store.name}: rows of a {store.capabilities.kind} stay there")
         with store.write() as session:
             end = end_of(session)
             self.ends[store.name] = end

@@ -12,7 +12,7 @@ from domicile.plan.actions import Labels, Named, rules
 from domicile.plan.closure import Closure
 from domicile.plan.document import VERSION, digest_of
 from domicile.plan.planner import MISFIT, NO_HOME, REPORT, Outcome
-from domicile.plan.verdicts import REASONS
+from domicile.plan.verdicts import BLOCKED, REASONS
 from domicile.survey.classify_verdict import Verdict
 from domicile.survey.columns import categories, personal
 from domicile.survey.graph import Graph
@@ -114,15 +114,17 @@ class Report:
                         kinds,
                         None,
                         int(count),
-                        self._said(outcome, reason),
+                        self._said(outcome, reason, table),
                     )
             for reason, count in by_reason.items():
                 self.held.append({
                     "store": outcome.cell.name, "table": _named(outcome.cell.graph, table),
-                    "rows": count, "reason": self._said(outcome, reason), "code": reason,
+                    "rows": count, "reason": self._said(outcome, reason, table), "code": reason,
                 })  # fmt: skip
 
-    def _said(self, outcome: Outcome, reason: str) -> str:
+    def _said(self, outcome: Outcome, reason: str, table: str) -> str:
+        if reason == BLOCKED:
+            return "; ".join(outcome.cell.graph.table(table).blocks) or SAID[reason]
         return outcome.misfit if reason == MISFIT and outcome.misfit else SAID[reason]
 
     def _unknown(self, outcome: Outcome, kinds: dict[str, list[str]]) -> None:

@@ -13,8 +13,8 @@ from domicile.survey.ownership import Ownership
 from domicile.survey.people import BLOCK, STAYS, UNKNOWN, action
 from domicile.survey.work import Work
 
-JOINT, NO_AUTHOR, SPLIT, COLLISION, NO_STUB, LEGAL = (
-    "joint", "author", "split", "collision", "stub", "legal hold",
+JOINT, NO_AUTHOR, SPLIT, COLLISION, NO_STUB, LEGAL, BLOCKED = (
+    "joint", "author", "split", "collision", "stub", "legal hold", "blocked",
 )  # fmt: skip
 
 REASONS = {
@@ -23,6 +23,7 @@ REASONS = {
     SPLIT: "`joint: split` is not carried out yet: use `author`, or leave it held",
     COLLISION: "the home store has other values under the same key, here or in a row it needs",
     NO_STUB: "others point at it, and a check or a unique column forbids a stub in its place",
+    BLOCKED: "the table may not be written",
     LEGAL: "a legal hold of the estate stops the erasure",
 }
 
@@ -71,6 +72,8 @@ class Verdicts:
             whole = " UNION ALL ".join(parts)
             self.moves[table] = f"({whole})" if len(parts) == 1 else self.work.create(whole)
             self._legal(table, erasing)
+            if self.graph.table(table).blocks:
+                self.hold(table, self.moves[table], BLOCKED)
 
     def _real(self, table: str, alias: str) -> str:
         """The line is of a row that is here, not of the stub of one that is elsewhere."""

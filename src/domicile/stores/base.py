@@ -1,8 +1,8 @@
 """What every kind of store offers: reflection, samples, and SQL sessions beside the data.
 
 Ownership, planning and applying are written once, in a small common SQL (SQL-92 joins, temporary
-tables, double-quoted names) that PostgreSQL, SQLite and DuckDB (for lakes) all run; what differs is
-in `Dialect`. So the work happens where the rows are, in sets, and every store gives the same answer.
+tables, double-quoted names) that PostgreSQL, SQLite and DuckDB (for lakes) run; what differs is in
+`Dialect`. So the work happens where the rows are, in sets, and every store gives the same answer.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from domicile.stores.schema import Kind, Schema, Table
 
@@ -59,7 +59,7 @@ class Dialect(Protocol):
         ...
 
     def text(self, expression: str, kind: Kind) -> str:
-        """The value as canonical text: ISO dates, plain integers, lower-case uuids, NULL stays NULL."""
+        """The value as canonical text: ISO dates, plain integers, lower-case uuids; NULL stays."""
         ...
 
     def json(self, expression: str, path: Sequence[str]) -> str:
@@ -84,7 +84,7 @@ class Session(Protocol):
     schema: Schema
 
     def execute(self, sql: str) -> int:
-        """Run one statement; the number of rows it touched. Raises StoreRefused, StoreUnreachable."""
+        """Run one statement; how many rows it touched. Raises StoreRefused, StoreUnreachable."""
         ...
 
     def query(self, sql: str) -> list[Row]:
@@ -121,10 +121,6 @@ class Store(Protocol):
         """A session for survey and plan: one snapshot, application tables never written."""
         ...
 
-    def write(self) -> AbstractContextManager[Session]:
-        """A session for apply; its transactions are the caller's. Only where `capabilities.write`."""
-        ...
-
     def sample(self, table: str, columns: Sequence[str], rows: int) -> list[Row]:
         """Up to `rows` rows spread over the table, each value as canonical text or None."""
         ...
@@ -134,7 +130,7 @@ class Store(Protocol):
         ...
 
     def live_files(self) -> list[str] | None:
-        """The paths that hold its live data, when they are on this machine and readable; else None."""
+        """The paths that hold its live data, when they can be read from here; else None."""
         ...
 
     def residues(self) -> list[tuple[str, str]]:
@@ -143,4 +139,13 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Give back connections. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class CanWrite(Protocol):
+    """A store whose rows can be moved out, in and erased: those with `capabilities.write`."""
+
+    def write(self) -> AbstractContextManager[Session]:
+        """A session for apply; its transactions are the caller's."""
         ...

@@ -157,6 +157,9 @@ class MemoryStore:
         """None: it is in memory."""
         return None
 
+    def settle_files(self) -> None:
+        """Nothing to do: there are no files."""
+
     def residues(self) -> list[tuple[str, str]]:
         """Nothing outlives the process, but for what the machine swapped out."""
         return [("swap space", "overwritten by the machine; encrypt it")]

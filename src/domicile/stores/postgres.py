@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
-from collections.abc import Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -66,8 +74,10 @@ class PostgresDialect:
 
     name: Literal["postgres"] = "postgres"
 
-    def __init__(self, schema: str) -> None:
+    def __init__(self, schema: str, inherited: Collection[str] = ()) -> None:
+        """`inherited`: tables with INHERITS children, to be read without those."""
         self.schema = schema
+        self.inherited = frozenset(inherited)
 
     def quote(self, name: str) -> str:
         return '"' + name.replace('"', '""') + '"'
@@ -78,6 +88,11 @@ class PostgresDialect:
         return "'" + text.replace("'", "''") + "'"
 
     def table(self, name: str) -> str:
+        only = "ONLY " if name in self.inherited else ""
+        return only + self.target(name)
+
+    def target(self, name: str) -> str:
+        """A table where `ONLY` may not stand: INSERT INTO, regclass."""
         return f"{self.quote(self.schema)}.{self.quote(name)}"
 
     def temp(self, name: str) -> str:
@@ -107,7 +122,7 @@ class PostgresSession:
 
     def __init__(self, store: PostgresStore, connection: asyncpg.Connection[Any]) -> None:
         self.store = store
-        self.dialect = PostgresDialect(store.schema)
+        self.dialect = PostgresDialect(store.schema, store.reflected().inherited)
         self.connection = connection
         self.schema = store.reflect()
 
@@ -146,7 +161,9 @@ class PostgresSession:
         # Statistics of these few columns are small whole numbers and keys; `purge` clears them.
         self.execute(f"ANALYZE {self.dialect.temp(name)}")
 
-    def copy_out(self, sql: str, sink: Callable[[bytes], Coroutine[Any, Any, None]], binary: bool) -> int:
+    def copy_out(
+        self, sql: str, sink: Callable[[bytes], Coroutine[Any, Any, None]], binary: bool
+    ) -> int:
         """COPY (sql) TO `sink`, raw; the number of rows."""
         return run(self.copy_out_async(sql, sink, binary))
 
@@ -278,7 +295,7 @@ class PostgresStore:
             self._close(session.connection)
 
     def sample(self, table: str, columns: Sequence[str], rows: int) -> list[Row]:
-        dialect = PostgresDialect(self.schema)
+        dialect = PostgresDialect(self.schema, self.reflected().inherited)
         shape = self.reflect().tables[table]
         values = ", ".join(
             f"left({dialect.text(dialect.quote(c), shape.column(c).kind)}, 4000)" for c in columns

@@ -50,13 +50,13 @@ SELECT root.oid, part.oid, part.relname, greatest(part.reltuples, 0)::bigint
 
 _COLUMNS = """
 SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), b.typname, b.typtype::text,
-       b.typcategory::text, NOT (a.attnotnull OR t.typnotnull), a.attgenerated <> '',
+       b.typcategory::text, NOT (a.attnotnull OR d0.strict), a.attgenerated <> '',
        a.attidentity <> '', coalesce(pg_get_expr(d.adbin, d.adrelid), ''),
        (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
           FROM pg_enum e WHERE e.enumtypid = b.oid),
        CASE WHEN b.typname IN ('varchar', 'bpchar') AND
-                 greatest(a.atttypmod, t.typtypmod) > 4
-            THEN greatest(a.atttypmod, t.typtypmod) - 4 END,
+                 greatest(a.atttypmod, d0.size) > 4
+            THEN greatest(a.atttypmod, d0.size) - 4 END,
        CASE WHEN b.typtype = 'b' AND b.typelem <> 0 AND b.typcategory = 'A' THEN b.typelem::bigint
             WHEN b.typtype IN ('r', 'm') THEN b.oid::bigint
             WHEN b.typtype = 'c' THEN 2147483647
@@ -65,7 +65,15 @@ SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), b.typname, b
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_type t ON t.oid = a.atttypid
-  JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+  JOIN LATERAL (
+    WITH RECURSIVE up(oid, kind, base, size, strict) AS (
+      SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod, t.typnotnull
+      UNION ALL
+      SELECT n.oid, n.typtype, n.typbasetype, n.typtypmod, n.typnotnull
+        FROM up JOIN pg_type n ON n.oid = up.base WHERE up.kind = 'd')
+    SELECT max(oid) FILTER (WHERE kind <> 'd') AS base, max(size) AS size,
+           bool_or(strict) AS strict FROM up) d0 ON true
+  JOIN pg_type b ON b.oid = d0.base
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
  WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT c.relispartition
    AND a.attnum > 0 AND NOT a.attisdropped
@@ -103,6 +111,40 @@ SELECT k.conrelid, k.conname, pg_get_expr(k.conbin, k.conrelid)
   JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = $1 AND k.contype = 'c' ORDER BY k.conrelid, k.conname"""
 
+_INHERITED = """
+SELECT DISTINCT i.inhparent FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent
+  JOIN pg_namespace n ON n.oid = p.relnamespace
+ WHERE n.nspname = $1 AND p.relkind = 'r'"""
+
+_BLOCKS = """
+SELECT t.tgrelid, 'trigger ' || t.tgname || ' fires even where triggers are off: '
+       || 'ALTER TABLE … ENABLE TRIGGER would let it be quiet'
+  FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = $1 AND NOT t.tgisinternal AND t.tgenabled IN ('A', 'R')
+UNION ALL
+SELECT r.ev_class, 'rule ' || r.rulename || ' applies even where rules are off'
+  FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND r.ev_enabled IN ('A', 'R')
+UNION ALL
+SELECT k.confrelid, 'table ' || cn.nspname || '.' || child.relname
+       || ' of another schema refers to it by ' || k.conname
+  FROM pg_constraint k JOIN pg_class c ON c.oid = k.confrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_class child ON child.oid = k.conrelid
+  JOIN pg_namespace cn ON cn.oid = child.relnamespace
+ WHERE n.nspname = $1 AND k.contype = 'f' AND k.conparentid = 0 AND cn.oid <> n.oid
+UNION ALL
+SELECT k.conrelid, 'it refers to table ' || pn.nspname || '.' || parent.relname
+       || ' of another schema by ' || k.conname
+  FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_class parent ON parent.oid = k.confrelid
+  JOIN pg_namespace pn ON pn.oid = parent.relnamespace
+ WHERE n.nspname = $1 AND k.contype = 'f' AND k.conparentid = 0 AND pn.oid <> n.oid
+ ORDER BY 1, 2"""
+
 _TRIGGERS = """
 SELECT t.tgrelid, t.tgname, false FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -122,6 +164,7 @@ class Reflected:
     text_copy: set[str] = field(default_factory=set)
     """Tables whose binary COPY names type numbers that differ from cluster to cluster."""
     inherited: set[str] = field(default_factory=set)
+    """Tables with INHERITS children, whose rows a plain query would return too."""
 
 
 def reflect(query: Query, schema: str) -> Reflected:
@@ -168,16 +211,22 @@ def reflect(query: Query, schema: str) -> Reflected:
             into = rules if is_rule else triggers
             if name not in into[root_of[oid]]:
                 into[root_of[oid]].append(name)
+    blocks: dict[str, list[str]] = defaultdict(list)
+    for oid, said in query(_BLOCKS, schema):
+        if oid in root_of:
+            blocks[root_of[oid]].append(said)
+    inherited = {names[r[0]] for r in query(_INHERITED, schema) if r[0] in names}
     foreign = _foreign_keys(query(_FOREIGN_KEYS, schema), names, root_of, parts)
     tables = {
         name: Table(
             name, tuple(columns[name]), tuple(keys[name]), tuple(foreign[name]),
             tuple(checks[name]), tuple(parts[name]), tuple(triggers[name]), tuple(rules[name]),
+            tuple(blocks[name]),
             kinds[name][0], kinds[name][1],
         )
         for name in names.values()
     }  # fmt: skip
-    return Reflected(Schema(tables, digest_of(tables)), text_copy)
+    return Reflected(Schema(tables, digest_of(tables)), text_copy, inherited)
 
 
 def digest_of(tables: dict[str, Table]) -> str:
@@ -215,6 +264,8 @@ def _foreign_keys(
                 k for k in found[child] if (child, k.columns, k.parent, k.parent_columns) != what
             ]
             found[child].append(
-                ForeignKey(what[1], what[2], what[3], name, _ON_DELETE[on_delete], deferrable, whole)
+                ForeignKey(
+                    what[1], what[2], what[3], name, _ON_DELETE[on_delete], deferrable, whole
+                )
             )
     return found

@@ -74,6 +74,7 @@ class Table:
     partitions: tuple[str, ...] = ()
     triggers: tuple[str, ...] = ()  # enabled triggers of the user's own
     rules: tuple[str, ...] = ()
+    blocks: tuple[str, ...] = ()  # why its rows may not be written, in words; they are held
     estimate: int = 0  # rows, as the catalogue guesses
     bytes: int = 0  # on disk, with indexes, as the catalogue says
 
