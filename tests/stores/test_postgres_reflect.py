@@ -132,7 +132,6 @@ def test_types(schema: Schema) -> None:
     assert [c.expression for c in table.checks if "n >" in c.expression]
 
 
-@pytest.mark.xfail(reason="ours: a domain over a domain is resolved one level deep only")
 def test_a_domain_over_a_domain(schema: Schema) -> None:
     column = schema.tables["kinds"].column("o")
     assert (column.kind, column.length, column.nullable) == ("text", 5, False)

@@ -206,7 +206,6 @@ def test_copy_from_one_server_to_another_in_one_loop(
         assert here.query("SELECT id, name FROM person") == [(1, SECRET)]
 
 
-@pytest.mark.xfail(reason="ours: a query of an INHERITS parent reads its children's rows too")
 def test_rows_of_an_inheriting_table_are_counted_once(
     pg15: TestServer, url: str, store: PostgresStore
 ) -> None:
