@@ -48,7 +48,11 @@ ROWS = [3, 4, 5, 6, 4, 5, 2, 6, 1, 0]  # how many rows a table has; shrinks to t
 PEOPLE = [3, 4, 5, 2, 6, 8, 4, 5, 3, 2, 1, 0]
 PEOPLE_MOST = 8
 HOME_SHIFT = 1000  # keys of rows that only home has
-SOURCE_STORE, HOME_STORE, HOLDS = "abroad", "texas", "app"
+HOLDS = "app"
+STORES = (  # their URLs are filled in when they are written
+    Store("abroad", "", "SG", "Video Store Ltd", HOLDS),
+    Store("texas", "", "US", "Oracle", HOLDS),
+)
 
 TableKind = Literal["ref", "nobody", "attachment", "register", "dependent"]
 MANY: list[TableKind] = ["register", "dependent", "register", "attachment", "dependent"]
@@ -486,10 +490,7 @@ def make_world(dice: Dice) -> World:
         name="random",
         file="estate.yaml",
         digest="",
-        stores=(
-            Store(SOURCE_STORE, "sqlite:abroad.db", "SG", "Video Store Ltd", HOLDS),
-            Store(HOME_STORE, "sqlite:texas.db", "US", "Oracle", HOLDS),
-        ),
+        stores=STORES,
         subjects=tuple(maker.subjects),
         links=links,
         tables=roles,

@@ -4,59 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from domicile.estate.model import ColumnName, Estate, Hop, Path, Subject, TableName, TableRole
-from domicile.stores.schema import Column, ForeignKey, Key, Schema, Table
-from tests.oracle.model import Reading, Row, Rows, Value, World
+from domicile.estate.model import ColumnName, TableName, TableRole
+from domicile.stores.schema import Column, ForeignKey, Key, Table
+from tests.oracle.model import Reading, Rows, Value
 from tests.oracle.outcome import Outcome, expected
 from tests.oracle.ownership import Ownership
-
-COUNTRIES = {"US": "US", "NL": "NL"}
-
-
-def table(name: str, *columns: str) -> Table:
-    """A table in short: `id*` key, `x!` not null, `x~` unique, `x>parent` key to its `id`."""
-    made: list[Column] = []
-    keys: list[Key] = []
-    foreign: list[ForeignKey] = []
-    for written in columns:
-        column, _, parent = written.partition(">")
-        bare = column.rstrip("*!~")
-        made.append(Column(bare, "INTEGER", "int", nullable=not set("*!") & set(column)))
-        if "~" in column:
-            keys.append(Key((bare,)))
-        if parent:
-            foreign.append(ForeignKey((bare,), parent, ("id",)))
-    primary = tuple(c.rstrip("*!~") for c in (w.split(">")[0] for w in columns) if "*" in c)
-    return Table(name, tuple(made), (Key(primary, primary=True), *keys), tuple(foreign))
-
-
-def rows(described: Table, *values: tuple[Value, ...]) -> list[Row]:
-    """Rows from tuples in the order of the columns."""
-    return [dict(zip(described.names, v, strict=True)) for v in values]
-
-
-def world(
-    tables: dict[Table, list[tuple[Value, ...]]],
-    roles: dict[str, TableRole] | None = None,
-    home: dict[str, list[tuple[Value, ...]]] | None = None,
-) -> World:
-    """A world whose register is `customer(id, country, …)`; the country is a column there."""
-    schema = Schema({t.name: t for t in tables})
-    subject = Subject("customer", TableName("app", "customer"), ("id",), Path((), "country"))
-    return World(
-        schema,
-        Estate(
-            "e",
-            "estate.yaml",
-            "",
-            (),
-            (subject,),
-            tables={TableName("app", t): r for t, r in (roles or {}).items()},
-        ),
-        {t.name: rows(t, *values) for t, values in tables.items()},
-        {t: rows(schema.tables[t], *values) for t, values in (home or {}).items()},
-        COUNTRIES,
-    )
+from tests.oracle.short import AMY, ATTACHMENT, BEA, CUSTOMER, path, table, world
 
 
 def keys(found: Rows, name: str) -> list[Value]:
@@ -68,16 +21,6 @@ def moved(outcome: Outcome, name: str) -> list[Value]:
     """The `id` of each moving row of a table."""
     at = outcome.ownership.world
     return [at.row(r)["id"] for r in sorted(outcome.moving) if r[0] == name]
-
-
-def path(*hops: str) -> Path:
-    """An author path."""
-    return Path(tuple(Hop(h) for h in hops))
-
-
-ATTACHMENT = TableRole("attachment")
-CUSTOMER = table("customer", "id*", "country")
-AMY, BEA = (1, "US"), (2, "NL")  # Amy goes home, Bea stays
 
 
 def test_dependents_move_and_reference_data_is_copied_as_far_as_needed() -> None:
@@ -403,7 +346,7 @@ def test_another_person_under_the_key_of_a_needed_stub_is_a_collision() -> None:
     )
     assert moved(expected(given), "like") == []
     assert moved(expected(given, Reading(stub_key_taken="accept")), "like") == [1]
-    assert moved(expected(replace(given, home={})), "like") == [1]
+    assert moved(expected(replace(given, home={"customer": [], "like": []})), "like") == [1]
 
 
 def test_a_cycle_and_a_self_reference_go_whole() -> None:

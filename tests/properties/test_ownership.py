@@ -11,26 +11,33 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, Phase, assume, event, given, settings
 from hypothesis import strategies as st
 
 from domicile.estate.load import load_estate
 from domicile.stores.registry import open_store
 from tests.conftest import MakeDatabase
-from tests.oracle.compare import check_move, check_plan
+from tests.oracle.compare import SETTLED, check_move, check_plan, disputed
 from tests.oracle.generate import random_world, worlds
 from tests.oracle.model import World
 from tests.oracle.write import SqliteEnds, write_world
 from tests.oracle.write_postgres import PostgresEnds
 from tests.servers import TestServer
 
-EXAMPLES = 40
-SEEDS = 40
+EXAMPLES = 25
+SEEDS = 25
 POSTGRES_FIRST = 1000  # other worlds than those in SQLite
+POSTGRES_SEEDS = 8
 random_worlds = settings(
     max_examples=EXAMPLES,
     deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    derandomize=True,  # the same worlds in each run; tests.oracle.hunt looks for others
+    phases=[Phase.explicit, Phase.generate],  # tests.oracle.shrink knows worlds better
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.filter_too_much,
+    ],
 )
 
 
@@ -69,7 +76,8 @@ def test_what_is_declared_and_created_is_read_as_meant(world: World) -> None:
 @random_worlds
 @given(worlds())
 def test_a_plan_moves_and_holds_the_rows_that_the_oracle_does(world: World) -> None:
-    outcome = check_plan(world)
+    assume(not disputed(world))
+    outcome = check_plan(world, reading=SETTLED)
     event("moves rows" if outcome.moving else "moves nothing")
 
 
@@ -77,17 +85,22 @@ def test_a_plan_moves_and_holds_the_rows_that_the_oracle_does(world: World) -> N
 @random_worlds
 @given(worlds(), st.booleans())
 def test_after_apply_both_stores_are_what_the_oracle_says(world: World, triggers: bool) -> None:
-    check_move(world, triggers=triggers)
+    assume(not disputed(world))
+    check_move(world, triggers=triggers, reading=SETTLED)
 
 
 @needs("plan", "apply")
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_richer_worlds_end_as_the_oracle_says(seed: int) -> None:
-    check_move(random_world(seed), triggers=seed % 2 == 1)
+    world = random_world(seed)
+    if not disputed(world):
+        check_move(world, triggers=seed % 2 == 1, reading=SETTLED)
 
 
 @needs("plan", "apply")
 def test_postgresql_ends_as_the_oracle_says(pg15: TestServer, database: MakeDatabase) -> None:
     ends = PostgresEnds(database(pg15, "abroad"), database(pg15, "texas"), pg15.data)
-    for seed in range(POSTGRES_FIRST, POSTGRES_FIRST + SEEDS):
-        check_move(random_world(seed), lambda _: ends, triggers=seed % 2 == 1)
+    for seed in range(POSTGRES_FIRST, POSTGRES_FIRST + POSTGRES_SEEDS):
+        world = random_world(seed)
+        if not disputed(world):
+            check_move(world, lambda _: ends, triggers=seed % 2 == 1, reading=SETTLED)
