@@ -345,6 +345,30 @@ def test_links_across_stores_and_inside_json(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_two_kinds_of_people_and_an_e_mail_as_a_link(tmp_path: Path) -> None:
+    people = [(i, f"b{i}@mail.example", "Ada", f"Body{i}") for i in range(1, 60)]
+    path = database(
+        tmp_path / "m.db",
+        """CREATE TABLE buyers (id INTEGER PRIMARY KEY, email TEXT, first_name TEXT,
+               last_name TEXT);
+           CREATE TABLE sellers (id INTEGER PRIMARY KEY, email TEXT, first_name TEXT,
+               last_name TEXT);
+           CREATE TABLE orders (id INTEGER PRIMARY KEY, buyer_id INTEGER REFERENCES buyers (id),
+               seller_id INTEGER REFERENCES sellers (id));
+           CREATE TABLE mail_log (id INTEGER PRIMARY KEY, email TEXT)""",
+        buyers=people,
+        sellers=[(i, f"s{i}@mail.example", "Bo", "Sells") for i in range(1, 60)],
+        orders=[(i, 1 + i % 59, 1 + (i * 7) % 59) for i in range(1, 150)],
+        mail_log=[(i, people[i % 59][1]) for i in range(1, 150)],
+    )
+    result = proposal(url(path))
+    assert {s.name: s.active for s in result.subjects} == {"buyers": True, "sellers": True}
+    assert all(s.reason.guessed for s in result.subjects)
+    assert str(tables(result)["orders"].role.author) == "buyer_id"
+    assert links(result) == {"app.mail_log.email": "app.buyers.email"}
+    assert result.links[0].reason.guessed
+
+
 def test_cells_of_one_application_and_an_empty_home(tmp_path: Path) -> None:
     given = [url(shop(tmp_path / name)) for name in ("sg.db", "us.db")]
     (tmp_path / "home.db").touch()

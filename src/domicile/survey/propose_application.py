@@ -37,6 +37,7 @@ class ApplicationProposal:
         self.links = found
         self.subjects: list[ProposedSubject] = []
         self.tables: list[ProposedTable] = []
+        self.routed: list[places.Route] = []
         self.notes: list[str] = [
             f"{application.name(table)} could not be read, so nothing is known of it: {why}"
             for table, why in sorted(application.unread.items())
@@ -60,6 +61,11 @@ class ApplicationProposal:
         people = [s.register.table for s in self.subjects]
         self.tables = attachments(self.application, self._known(), self.links, people)
         self.subjects = [self._with_paths(s, people) for s in self.subjects]
+        self.notes += [
+            f"{column} holds countries too, but no path leads there from a register: not one row"
+            " for each person"
+            for column in places.unreached(self.application, self.routed)[:5]
+        ]
         declared = self._estate()
         graph = graph_of(self.application, declared)
         joint = joint_rows(self.reading, self.application, declared)
@@ -146,13 +152,8 @@ class ApplicationProposal:
         register = subject.register.table
         best, others = places.residences(self.application, graph, register, people)
         born = places.births(self.application, graph, register, people)
-        if subject.active and subject is self.subjects[0]:
-            routed = places.routes(self.application, graph, register, people)
-            for column in places.unreached(self.application, routed)[:5]:
-                self.notes.append(
-                    f"{column} holds countries too, but no path leads there from {register}: not"
-                    " one row for each person"
-                )
+        if subject.active:
+            self.routed += places.routes(self.application, graph, register, people)
         return replace(subject, residence=best, born=born, other_residences=others)
 
     def _unowned(self, graph: Graph) -> list[ProposedTable]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from domicile.estate.model import ColumnName
@@ -27,6 +28,8 @@ FEW: Final = 5
 
 WORTH_SAYING: Final = 0.5
 """From this share on, a link that is not proposed is mentioned."""
+
+_EMAIL: Final = "e-mail addresses as in"
 
 _INT: Final = re.compile(r"-?[0-9]{1,18}\Z")
 _DEPTH: Final = 3  # levels of JSON that are looked into
@@ -53,7 +56,42 @@ def links(
                 continue
             found += _of_column(reading, application, seen, column, targets)
             found += _inside_json(reading, application, seen, column, targets)
-    return found
+    return found + _by_email(reading, application, known, found)
+
+
+def _by_email(
+    reading: Reading, application: Application, registers: list[Target], found: list[ProposedLink]
+) -> list[ProposedLink]:
+    """E-mail addresses of people in a register, in tables that refer to them in no other way."""
+    here = [t for t in registers if t.application is application]
+    people = {t.table for t in here}
+    linked = {k.source.table.table for k in found if k.active and k.target.table.table in people}
+    said = []
+    for name, seen in application.seen.items():
+        referring = linked | {name} & people
+        if name in referring or people & {k.parent for k in seen.table.foreign_keys}:
+            continue
+        for column in _emails(seen):
+            values = set(seen.samples[column])
+            fits = []
+            for target in here:
+                there = application.seen[target.table]
+                one = next((c for c in _emails(there) if there.distinct([c]) == 1), "")
+                source = ColumnName(application.name(name), column)
+                to = Target(application, target.table, one, target.score)
+                link = _judge(reading, source, to, values, _EMAIL) if one else None
+                fits += [link] if link and link.active else []
+            # In two registers alike: whose they are cannot be told.
+            said += [replace(link, active=len(fits) == 1) for link in fits]
+    return said
+
+
+def _emails(seen: Seen) -> list[str]:
+    """The columns of e-mail addresses that have values."""
+    return [
+        c for c, v in seen.verdicts.items()
+        if v.category == "user.contact.email" and seen.samples.get(c)
+    ]  # fmt: skip
 
 
 def present(reading: Reading, target: Target, values: Iterable[str]) -> int:
@@ -201,7 +239,7 @@ def _judge(
     )
     if not active:
         because += "; too few to be sure" if len(values) < FEW else "; the others do not"
-    guessed = share < 1 or not named or named == LIKE_A_PERSON
+    guessed = share < 1 or named in ("", LIKE_A_PERSON, _EMAIL)
     return ProposedLink(source, target.name, Reason(because, guessed), active)
 
 
