@@ -193,6 +193,7 @@ class Closure:
     def _conflicts(self, home: Home) -> bool:
         """Needed rows that the home has: equal ones need nothing, others hold what needs them."""
         bad: dict[str, str] = {}
+        needed = dict(self.copies), dict(self.stubs)
         for table, rows in list(self.copies.items()):
             state = home.compare(table, rows)
             if state is None:
@@ -207,7 +208,14 @@ class Closure:
             state = home.compare(table, rows)
             if state is not None:
                 self._reduce(self.stubs, table, state)
-        return bool(bad) and self._hold_with_dependents(bad, COLLISION)
+        if not bad:
+            return False
+        # Rows that are at home already still lead from what goes to what differs there.
+        reduced = self.copies, self.stubs
+        self.copies, self.stubs = needed
+        held = self._hold_with_dependents(bad, COLLISION)
+        self.copies, self.stubs = reduced
+        return held
 
     def _reduce(self, sets: dict[str, str], table: str, has: str) -> None:
         rest = self.work.create(self._minus(table, sets[table], [has]))
