@@ -1,4 +1,4 @@
-"""The category of every column of a store: what a person declared, else what classification says."""
+"""The category of every column of a store: as declared, else as classification says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def categories(cell: Cell) -> dict[str, dict[str, Verdict]]:
     for name, table in cell.schema.tables.items():
         rows = cell.store.sample(name, table.names, SAMPLE)
         columns = list(zip(*rows, strict=True)) if rows else []
-        samples = dict(zip(table.names, columns, strict=True)) if columns else {}
+        samples = dict(zip(table.names, columns or [()] * len(table.names), strict=True))
         verdicts = classify(table, samples)
         for column in table.names:
             declared = cell.graph.estate.columns.get(ColumnName(cell.graph.name(name), column))

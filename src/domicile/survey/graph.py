@@ -161,10 +161,10 @@ def resolve(graph: Graph, table: str, path: Path, key: str) -> tuple[list[tuple[
             found = [e for e in graph.into(here) if e.child == hop.name and graph.unique(e)]
             what = f"no unique reference from {hop.name} to {here}"
         else:
-            found = [
-                e for e in graph.edges[here]
-                if not e.subject and (e.columns == (hop.name,) or e.name == hop.name)
-            ]  # fmt: skip
+            keys = [e for e in graph.edges[here] if not e.subject and not e.json]
+            found = [e for e in keys if e.columns == (hop.name,) or e.name == hop.name]
+            # A key of several columns is named by any of them that no other key has.
+            found = found or [e for e in keys if hop.name in e.columns]
             what = f"{hop.name} of {here} is not a foreign key"
         if len(found) != 1:
             have = sorted({c for e in graph.edges[here] for c in e.columns})

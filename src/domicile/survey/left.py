@@ -1,7 +1,7 @@
 """People in rows that no key leads to: whom to look for, where, and what was found.
 
-Design.md section 4: an e-mail in a pending registration, a name in JSON, in a URL or in free text is
-a finding under unknown. Values never leave the session; what is reported is counts.
+Design.md section 4: an e-mail in a pending registration, a name in JSON, in a URL or in free text
+is a finding under unknown. Values never leave the session; what is reported is counts.
 """
 
 from __future__ import annotations

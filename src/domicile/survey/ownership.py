@@ -6,7 +6,7 @@ For each owned table a work table holds one line for each of its rows that is ab
     lo, hi      the least and the greatest label of the people the row is about
     pmin, pmax  the least and the greatest number of a person; equal when it is one person
 
-Labels and numbers come with the people (`survey/people.py`). Keeping the two ends instead of sets of
+Labels and numbers come with the people (`survey/people.py`). Keeping two ends instead of sets of
 people makes the union over many routes a MIN and a MAX, in any store and at any size: a row is
 joint exactly when `lo` and `hi` differ.
 """
@@ -145,6 +145,7 @@ class Ownership:
                     self._fill(group, self._direct, through_attachments=False)
             for attachment in attachments:
                 self._use(attachment)
+            self._hand_on(attachments)
         past = self._past_attachments()
         for group in self.graph.order:
             if group[0] in self.work:
@@ -335,6 +336,40 @@ class Ownership:
             f"GROUP BY {', '.join(f'u.{k}' for k in keys)} HAVING min(u.lo) IS NOT NULL"
         )
         self.work[attachment] = self.users[attachment]
+
+    def _hand_on(self, attachments: list[str]) -> None:
+        """Users of an attachment use what it refers to, round a cycle or to its own table too."""
+        inside = [e for a in attachments for e in self.graph.edges[a] if e.parent in self.users]
+        fresh = dict(self.users)
+        while fresh:
+            widened: dict[str, str] = {}
+            for attachment in attachments:
+                parts = [
+                    f"SELECT {self.shapes.named(attachment, 'a')}, {_ends('p')} "
+                    f"FROM {self.session.dialect.table(e.child)} t "
+                    f"JOIN {fresh[e.child]} p ON {self.shapes.same(e.child, 't', 'p')} "
+                    f"JOIN {self.session.dialect.table(attachment)} a "
+                    f"ON {self.shapes.refers(e, 't', 'a')} WHERE {self._alive(e.child, 't')}"
+                    for e in inside
+                    if e.parent == attachment and e.child in fresh
+                ]
+                if not parts:
+                    continue
+                wider = self._create(self._wider(attachment, parts, self.users[attachment]))
+                if self.session.query(f"SELECT 1 FROM {wider} LIMIT 1"):
+                    widened[attachment] = wider
+            for attachment, wider in widened.items():
+                keys = self.shapes.labels(attachment)
+                match = " AND ".join(f"n.{k} = w.{k}" for k in keys)
+                kept = ", ".join(f"w.{c}" for c in (*keys, *ENDS, "alone"))
+                listed = ", ".join(f"n.{c}" for c in (*keys, *ENDS))
+                self.users[attachment] = self.work[attachment] = self._create(
+                    f"SELECT {kept} FROM {self.users[attachment]} w WHERE NOT EXISTS "
+                    f"(SELECT 1 FROM {wider} n WHERE {match}) "
+                    f"UNION ALL SELECT {listed}, coalesce(w.alone, 1) AS alone FROM {wider} n "
+                    f"LEFT JOIN {self.users[attachment]} w ON {match}"
+                )
+            fresh = widened
 
     def _used(self, edge: Edge, relation: str | None, rank: int) -> str:
         """Which attachment rows an edge uses, with the people of the referring rows if any."""

@@ -61,7 +61,7 @@ class People:
         self.local = subject.register.holds == graph.holds
 
     def survey(self, stubs: str = "") -> None:
-        """Read the register: keys, residence and birth date. `stubs`: a table of keys to leave out."""
+        """Read the register: keys, residence and birth date. `stubs`: keys to leave out."""
         table = self.subject.register.table
         dialect = self.session.dialect
         where = f"subjects.{self.subject.name}"
@@ -223,7 +223,8 @@ class People:
         born = f"CASE WHEN {_iso('r.born')} THEN r.born END"
         self._create(
             self._raw,
-            f"SELECT {', '.join('r.' + k for k in self.keys)}, c.code AS residence, {born} AS born, "
+            f"SELECT {', '.join('r.' + k for k in self.keys)}, c.code AS residence, "
+            f"{born} AS born, "
             f"1 AS present FROM {raw} r LEFT JOIN {dialect.temp(self._map)} c "
             "ON c.written = r.written",
         )

@@ -9,9 +9,13 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from domicile.errors import Stopped
 
 Keys = tuple[str | None, ...]
 """A row's identity as canonical texts."""
@@ -27,11 +31,16 @@ CREATE TABLE IF NOT EXISTS run (
 );
 CREATE TABLE IF NOT EXISTS batch (
   plan TEXT NOT NULL, run TEXT NOT NULL, source TEXT NOT NULL, home TEXT NOT NULL,
-  number INTEGER NOT NULL, mark TEXT NOT NULL, seen TEXT NOT NULL, state TEXT NOT NULL
+  number INTEGER NOT NULL, mark TEXT NOT NULL, seen TEXT NOT NULL, state TEXT NOT NULL,
+  source_mark TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS pair (
   plan TEXT NOT NULL, run TEXT NOT NULL, source TEXT NOT NULL, home TEXT NOT NULL,
   tables TEXT NOT NULL, mark TEXT NOT NULL, source_mark TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS copied (
+  home TEXT NOT NULL, mark TEXT NOT NULL, name TEXT NOT NULL, keys TEXT NOT NULL,
+  digest TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS purge (
   store TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (store, name)
@@ -39,17 +48,41 @@ CREATE TABLE IF NOT EXISTS purge (
 """
 
 
+BUSY_SECONDS = 30.0
+"""How long to wait for another process that writes the state."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One transaction at home, and the one that deletes its rows at the source."""
+
+    source: str
+    home: str
+    number: int
+    mark: str
+    source_mark: str
+
+
 class State:
-    """The state file of one estate. Every write is durable when its method returns."""
+    """The state file of one estate. Every write is durable when its method returns.
+
+    A failed write raises Stopped: nothing that was noted before is lost by it.
+    """
 
     def __init__(self, directory: Path) -> None:
-        """Opens the file, making it when missing. Raises sqlite3.Error when it is not one."""
+        """Opens the file, making it when missing. Raises Stopped when that cannot be done."""
+        try:
+            self._open(directory)
+        except (OSError, sqlite3.Error) as error:
+            raise _stopped(directory / "state.sqlite", error) from error
+
+    def _open(self, directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = directory / "state.sqlite"
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self.path = path
-        self.connection = sqlite3.connect(path, isolation_level=None)
+        self.connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = FULL")
         self.connection.executescript(_TABLES)
@@ -57,13 +90,29 @@ class State:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes inside are durable together, or none is."""
-        self.connection.execute("BEGIN IMMEDIATE")
+        self.write("BEGIN IMMEDIATE")
         try:
             yield
+            self.write("COMMIT")
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            # A failed COMMIT may have ended the transaction already.
+            with suppress(sqlite3.Error):
+                self.connection.execute("ROLLBACK")
             raise
-        self.connection.execute("COMMIT")
+
+    def write(self, statement: str, values: Sequence[Any] = ()) -> None:
+        """Run one statement that writes. Raises Stopped."""
+        try:
+            self.connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise _stopped(self.path, error) from error
+
+    def write_all(self, statement: str, lines: Iterable[Sequence[Any]]) -> None:
+        """Run it for each of `lines`, inside a `transaction`. Raises Stopped."""
+        try:
+            self.connection.executemany(statement, lines)
+        except sqlite3.Error as error:
+            raise _stopped(self.path, error) from error
 
     def stubbed(self, store: str) -> list[str]:
         """The tables of a store in which stubs stand."""
@@ -94,7 +143,7 @@ class State:
         self, store: str, table: str, stubs: Iterable[tuple[Keys, list[tuple[str, Keys]]]]
     ) -> None:
         """Note stubs that are about to be written, with whom the real rows are about."""
-        self.connection.executemany(
+        self.write_all(
             "INSERT INTO stub VALUES (?, ?, ?, 0, ?) ON CONFLICT (store, name, keys) "
             "DO UPDATE SET about = excluded.about",
             ((store, table, json.dumps(k), json.dumps(about)) for k, about in stubs),
@@ -102,21 +151,21 @@ class State:
 
     def sure_stubs(self, store: str, table: str, keys: Iterable[Keys]) -> None:
         """The store has committed these stubs."""
-        self.connection.executemany(
+        self.write_all(
             "UPDATE stub SET sure = 1 WHERE store = ? AND name = ? AND keys = ?",
             ((store, table, json.dumps(k)) for k in keys),
         )
 
     def remove_stubs(self, store: str, table: str, keys: Iterable[Keys]) -> None:
         """Forget stubs that were completed or taken away."""
-        self.connection.executemany(
+        self.write_all(
             "DELETE FROM stub WHERE store = ? AND name = ? AND keys = ?",
             ((store, table, json.dumps(k)) for k in keys),
         )
 
     def doubt_stubs(self, store: str, table: str, keys: Iterable[Keys]) -> None:
         """These stubs are about to be replaced by their real rows."""
-        self.connection.executemany(
+        self.write_all(
             "UPDATE stub SET sure = 0 WHERE store = ? AND name = ? AND keys = ?",
             ((store, table, json.dumps(k)) for k in keys),
         )
@@ -130,7 +179,7 @@ class State:
 
     def set_run(self, plan: str, state: str) -> None:
         """Note that a plan was started or finished."""
-        self.connection.execute(
+        self.write(
             "INSERT INTO run VALUES (?, ?, datetime('now')) "
             "ON CONFLICT (plan) DO UPDATE SET state = excluded.state, at = excluded.at",
             (plan, state),
@@ -140,8 +189,8 @@ class State:
         self, plan: str, run: str, source: str, home: str, number: int, mark: str, seen: str
     ) -> None:
         """A transaction at home is about to be committed, with rows that the source still has."""
-        self.connection.execute(
-            "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, 'copied')",
+        self.write(
+            "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, 'copied', '')",
             (plan, run, source, home, number, mark, seen),
         )
 
@@ -153,13 +202,68 @@ class State:
         )
         return [str(r[0]) for r in rows]
 
+    def copies(self, source: str, home: str) -> list[str]:
+        """The transactions at home all of whose rows are copies: the source has not deleted any.
+
+        Rows that stay at the source for good (number 0) are not among them.
+        """
+        rows = self.connection.execute(
+            "SELECT mark FROM batch WHERE source = ? AND home = ? AND state = 'copied' "
+            "AND number <> 0",
+            (source, home),
+        )
+        return [str(r[0]) for r in rows]
+
+    def note_deletion(self, home: str, mark: str, source_mark: str) -> None:
+        """The source is about to commit that what this transaction carried home is gone there."""
+        self.write(
+            "UPDATE batch SET state = 'deleting', source_mark = ? WHERE home = ? AND mark = ?",
+            (source_mark, home, mark),
+        )
+
+    def deletions(self) -> list[Batch]:
+        """Batches of which it is not noted whether the source committed their deletion."""
+        rows = self.connection.execute(
+            "SELECT source, home, number, mark, source_mark FROM batch WHERE state = 'deleting'"
+        )
+        return [Batch(*r) for r in rows]
+
+    def end_deletion(self, home: str, mark: str, *, committed: bool) -> None:
+        """What became of it."""
+        self.write(
+            "UPDATE batch SET state = ? WHERE home = ? AND mark = ?",
+            ("deleted" if committed else "copied", home, mark),
+        )
+
+    def note_copied(
+        self, home: str, mark: str, table: str, rows: Iterable[tuple[Keys, str]]
+    ) -> None:
+        """Keys and digests of rows about to be committed at a home that cannot tell who wrote."""
+        self.write_all(
+            "INSERT INTO copied VALUES (?, ?, ?, ?, ?)",
+            ((home, mark, table, json.dumps(k), d) for k, d in rows),
+        )
+
+    def copied(self, home: str, mark: str) -> dict[str, list[tuple[Keys, str]]]:
+        """Table → keys and digests of the rows of one transaction at home."""
+        found: dict[str, list[tuple[Keys, str]]] = {}
+        for name, keys, digest in self.connection.execute(
+            "SELECT name, keys, digest FROM copied WHERE home = ? AND mark = ?", (home, mark)
+        ):
+            found.setdefault(name, []).append((tuple(json.loads(keys)), digest))
+        return found
+
+    def forget_copied(self, home: str, mark: str) -> None:
+        """These rows are settled."""
+        self.write("DELETE FROM copied WHERE home = ? AND mark = ?", (home, mark))
+
     def note_pair(
         self, plan: str, run: str, source: str, home: str, tables: list[str], mark: str,
         source_mark: str,
     ) -> None:  # fmt: skip
         """Rows without a key are about to be committed at home, then deleted at the source, by
         these two transactions."""
-        self.connection.execute(
+        self.write(
             "INSERT INTO pair VALUES (?, ?, ?, ?, ?, ?, ?)",
             (plan, run, source, home, json.dumps(tables), mark, source_mark),
         )
@@ -169,13 +273,13 @@ class State:
         rows = self.connection.execute("SELECT source, home, tables, mark, source_mark FROM pair")
         return [(r[0], r[1], json.loads(r[2]), r[3], r[4]) for r in rows]
 
-    def end_pairs(self) -> None:
-        """Both transactions of every pair are settled."""
-        self.connection.execute("DELETE FROM pair")
+    def end_pair(self, home: str, mark: str) -> None:
+        """Both transactions of the pair are settled."""
+        self.write("DELETE FROM pair WHERE home = ? AND mark = ?", (home, mark))
 
     def finish_batches(self, source: str, home: str) -> None:
         """All that was copied from there is deleted there."""
-        self.connection.execute(
+        self.write(
             "UPDATE batch SET state = 'deleted' WHERE source = ? AND home = ?", (source, home)
         )
 
@@ -183,9 +287,7 @@ class State:
 
     def note_purge(self, store: str, tables: Iterable[str]) -> None:
         """Rows are about to leave these tables; their bytes must go too."""
-        self.connection.executemany(
-            "INSERT OR IGNORE INTO purge VALUES (?, ?)", ((store, t) for t in tables)
-        )
+        self.write_all("INSERT OR IGNORE INTO purge VALUES (?, ?)", ((store, t) for t in tables))
 
     def unpurged(self, store: str) -> list[str]:
         """The tables of a store that rows left and whose bytes were not purged yet."""
@@ -196,10 +298,18 @@ class State:
 
     def purged(self, store: str, tables: Iterable[str]) -> None:
         """The bytes are gone from the live files of these tables."""
-        self.connection.executemany(
+        self.write_all(
             "DELETE FROM purge WHERE store = ? AND name = ?", ((store, t) for t in tables)
         )
 
     def close(self) -> None:
         """Close the file."""
         self.connection.close()
+
+
+def _stopped(path: Path, error: Exception) -> Stopped:
+    """Why the state file could not be used; SQLite's own words hold no values of ours."""
+    return Stopped(
+        f"{path}: the state of the estate cannot be kept: {error}",
+        hint="make room there, or mend what it says, and run the same command again",
+    )

@@ -93,6 +93,7 @@ class Survey:
                 people.add(
                     row
                     for other in self.of(people.subject.register.holds)
+                    if name in other.people
                     for batch in other.session.stream(other.people[name].texts())
                     for row in batch
                 )
