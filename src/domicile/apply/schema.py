@@ -16,6 +16,7 @@ from domicile.stores.postgres_schema import create_schema
 from domicile.stores.postgres_sequences import advance_sequences
 from domicile.stores.sqlite import SqliteStore
 from domicile.stores.sqlite_schema import create_schema as create_sqlite_schema
+from domicile.stores.sqlite_session import SqliteWriteSession
 from domicile.survey.survey import Survey
 
 
@@ -36,6 +37,8 @@ def make_schemas(run: Run, survey: Survey, outcomes: Sequence[Outcome]) -> bool:
             if isinstance(source, PostgresStore) and isinstance(home.store, PostgresStore):
                 create_schema(source, home.store)
             elif isinstance(source, SqliteStore) and isinstance(home.store, SqliteStore):
+                if isinstance(home.session, SqliteWriteSession):
+                    home.session.rollback()  # its lock on the file; nothing was written yet
                 create_sqlite_schema(source, home.store)
             elif isinstance(outcome.cell.session, ParquetSession) and isinstance(
                 home.store, ParquetStore
