@@ -41,6 +41,8 @@ def test_the_americans_come_home(folder: Path, capsys: pytest.CaptureFixture[str
     assert abroad_after["found"] == 0, "no file abroad holds a byte of their e-mail addresses"
     assert home_after["americans"] == abroad["americans"], "all of them are at home"
     assert home_after["found"] == abroad["found"]
+    assert (abroad_after["events"], home_after["events"]) == (0, abroad["events"])
+    assert abroad["events"] > 0
     assert abroad_after["others"] == abroad["others"], "nobody else has moved"
     assert home_after["others"] == 0
     assert shown["checkpoint"].count("\n") >= 4

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from domicile.demo.lake import PER_PERSON, count_events
 from domicile.demo.postgres import wheel_programs
 from domicile.demo.stage import ABROAD, HOME, Stage, build, opened, remove
 from domicile.errors import UsageError
@@ -45,6 +46,14 @@ def test_the_cells_give_out_disjoint_keys(stage: Stage) -> None:
     keys = [int(_psql(stage, s, f"{insert} RETURNING address_id").split()[0])
             for s in (ABROAD, HOME)]  # fmt: skip
     assert keys[1] - keys[0] > 100_000_000
+
+
+def test_a_lake_abroad_and_none_at_home(stage: Stage) -> None:
+    everybody = range(1, PEOPLE + 1)
+    assert count_events(stage.lake(ABROAD), everybody) == PEOPLE * PER_PERSON
+    assert count_events(stage.lake(ABROAD), [1]) < PEOPLE
+    assert count_events(stage.lake(HOME), everybody) == 0
+    assert len(list((stage.lake(ABROAD) / "playback").glob("*.parquet"))) == 13
 
 
 def test_passwords_are_in_one_closed_file(stage: Stage) -> None:

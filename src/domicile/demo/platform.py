@@ -75,7 +75,7 @@ def make_platform(people: int = 20_000, seed: int = 2026) -> Platform:
             "video_like": makers.likes(people * 4),
             "follow": makers.follows(people * 3),
             "message": makers.messages(people),
-            "watch": makers.watches(people * 10),
+            "watch": makers.watches(people * 5),
             "pending_registration": makers.pending(people // 100),
         }
     )

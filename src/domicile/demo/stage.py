@@ -20,6 +20,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from domicile.demo.lake import write_lake
 from domicile.demo.platform import COLUMNS, Platform, make_platform
 from domicile.demo.postgres import (
     LOOPBACK,
@@ -36,8 +37,9 @@ from domicile.errors import UsageError
 
 ABROAD, HOME = "singapore", "virginia"
 DATABASE = "clips"
+SEED = 2026
 MARK = "demo.json"
-HOME_STARTS_AT = 1_000_000_000  # of the sequences at home: cells give out disjoint keys
+HOME_KEYS = 1_000_000_000  # from here on keys are given out at home, below it abroad
 SERVER_SETTINGS = {"max_connections": "40", "jit": "off"}
 
 
@@ -52,6 +54,10 @@ class Stage:
         """The store's URL, without the password but with where it is."""
         port = self.servers[store].port
         return f"postgresql://{SUPERUSER}@{LOOPBACK}:{port}/{DATABASE}?passfile={self.passfile}"
+
+    def lake(self, place: str) -> Path:
+        """The folder of the lake beside a store."""
+        return self.directory / "lakes" / place
 
     @property
     def passfile(self) -> Path:
@@ -88,10 +94,12 @@ def build(directory: Path, people: int) -> Stage:
     try:
         with ThreadPoolExecutor() as pool:
             starting = [pool.submit(_start, server) for server in stage.servers.values()]
-            platform = make_platform(people)
+            platform = make_platform(people, SEED)
             for server in starting:
                 server.result()
         _declare(stage)
+        write_lake(stage.lake(ABROAD), people, len(platform.rows["video"]), SEED)
+        stage.lake(HOME).mkdir(parents=True)
         asyncio.run(_fill(stage, platform))
     except BaseException:
         stage.stop()
@@ -115,7 +123,7 @@ def remove(directory: Path) -> None:
     """
     opened(directory).stop()
     shutil.rmtree(_mark(directory)["place"])
-    for name in ("servers", "mandates", ".domicile"):
+    for name in ("servers", "lakes", "mandates", ".domicile"):
         shutil.rmtree(directory / name, ignore_errors=True)
     for name in ("estate.yaml", "plan.json", "psql", MARK):
         (directory / name).unlink(missing_ok=True)
@@ -186,6 +194,7 @@ def _declare(stage: Stage) -> None:
     estate = (resources / "estate.yaml").read_text(encoding="utf-8")
     for store in stage.servers:
         estate = estate.replace(f"@{store}@", stage.url(store))
+        estate = estate.replace(f"@{store}-lake@", stage.lake(store).as_uri())
     (stage.directory / "estate.yaml").write_text(estate, encoding="utf-8")
     mandates = stage.directory / "mandates"
     mandates.mkdir()
@@ -234,10 +243,12 @@ async def _fill(stage: Stage, platform: Platform) -> None:
             await connection.execute(after)
             for table, columns in COLUMNS.items():
                 if columns[0] == f"{table}_id" and table != "country":
-                    start = HOME_STARTS_AT if store == HOME else len(platform.rows[table]) + 1
-                    await connection.execute(
-                        f"ALTER TABLE {table} ALTER {columns[0]} RESTART WITH {start}"
-                    )
+                    if store == HOME:
+                        keys = f"SET MINVALUE {HOME_KEYS} SET START {HOME_KEYS} RESTART"
+                    else:
+                        first = len(platform.rows[table]) + 1
+                        keys = f"SET MAXVALUE {HOME_KEYS - 1} RESTART WITH {first}"
+                    await connection.execute(f"ALTER TABLE {table} ALTER {columns[0]} {keys}")
             await connection.execute("VACUUM ANALYZE")
         finally:
             await connection.close()

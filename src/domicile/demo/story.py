@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from domicile.demo.lake import count_events
 from domicile.demo.stage import DATABASE, Stage
 
 AMERICANS = (
@@ -34,6 +35,7 @@ class Measured:
     americans: int
     others: int
     found: int  # of the sampled e-mail addresses, how many are somewhere in its files
+    events: int  # of the Americans, in the lake beside it
 
 
 def sample_emails(stage: Stage, store: str) -> list[str]:
@@ -43,8 +45,14 @@ def sample_emails(stage: Stage, store: str) -> list[str]:
     return random.Random(SAMPLE).sample(emails, min(SAMPLE, len(emails)))
 
 
-def measure(stage: Stage, emails: list[str]) -> list[Measured]:
-    """Count people by SQL and look for the e-mail addresses in the bytes of tables and indexes.
+def american_accounts(stage: Stage, store: str) -> frozenset[int]:
+    """The numbers of all Americans' accounts."""
+    found = stage.servers[store].sql(DATABASE, AMERICANS.replace("count(*)", "account_id"))
+    return frozenset(int(number) for number in found.split())
+
+
+def measure(stage: Stage, emails: list[str], accounts: frozenset[int]) -> list[Measured]:
+    """Count people by SQL, events in files, and e-mail addresses in the bytes of the tables.
 
     The servers first write what they hold in memory, so that their files have it all.
     """
@@ -56,6 +64,7 @@ def measure(stage: Stage, emails: list[str]) -> list[Measured]:
             int(server.sql(DATABASE, AMERICANS)),
             int(server.sql(DATABASE, OTHERS)),
             _found(server.data / "base", emails),
+            count_events(stage.lake(store), accounts),
         )
         for store, server in stage.servers.items()
     ]
