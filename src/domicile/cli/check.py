@@ -158,6 +158,7 @@ def _show(out: Output, document: dict[str, Any]) -> None:
         out.warn(f"conflict: {conflict['detail']}")
     for warning in document["warnings"]:
         out.warn(warning)
+    out.say("No store was looked into: `domicile map` holds the declaration against the stores.")
 
 
 def _said(clause: dict[str, Any]) -> str:

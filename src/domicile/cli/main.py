@@ -128,6 +128,8 @@ def _interrupted(command: str) -> int:
 
 def _not_approved(command: str) -> int:
     """A question answered no, or by nobody."""
+    if sys.stderr.isatty():
+        click.echo(err=True)  # the question has no line end of its own
     click.echo("domicile: error: not approved; nothing was done", err=True)
     return EXIT_NOT_APPROVED if command == "apply" else 2
 

@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import update_wrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import click
 
@@ -70,8 +70,11 @@ class Output:
 
         table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
         for index, column in enumerate(columns):
-            numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-            table.add_column(Text(column), justify="right" if numeric else "left")
+            filled = [row[index] for row in rows if row[index] not in ("", None)]
+            numeric = bool(filled) and all(isinstance(value, int | float) for value in filled)
+            # A name that is cut off is no name: long ones go on in the next line.
+            justify: Literal["right", "left"] = "right" if numeric else "left"
+            table.add_column(Text(column), justify=justify, overflow="fold")
         for row in rows:
             table.add_row(*(Text(_shown(value)) for value in row))
         console().print(table)

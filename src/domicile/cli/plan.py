@@ -45,15 +45,17 @@ def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
     findings = document["findings"]
     out.say(f"Plan for {document['estate']} as of {document['as_of']}  {document['digest'][:19]}…")
     curable = [f for f in findings if f["state"] == "curable"]
-    out.table(
-        "Breaks a clause", ["mandate", "clause", "store", "table", "people", "rows"],
-        [[f["mandate"], f["clause"], f["store"], f["table"], f["subjects"], f["rows"]]
-         for f in curable],
-    )  # fmt: skip
+    if curable:
+        out.table(
+            "Breaks a clause", ["mandate", "clause", "store", "table", "people", "rows"],
+            [[f["mandate"], f["clause"], f["store"], f["table"], f["subjects"], f["rows"]]
+             for f in curable],
+        )  # fmt: skip
     if document["steps"]:
         out.table(
             "Steps", ["id", "op", "table", "from", "to", "people", "rows"],
-            [[s["id"], s["op"], s["table"], s["from"], s["to"], s["subjects"] or "", s["rows"]]
+            [[s["id"], s["op"], s["table"], s["from"], s["to"], s["subjects"] or "",
+              s["rows"] or ""]
              for s in document["steps"]],
         )  # fmt: skip
     if document["held"]:
@@ -69,6 +71,8 @@ def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
     cost = document["cost"]
     if not document["steps"]:
         out.say("No steps: nothing that a clause asks to act on.")
+        if findings or document["unknown"]:
+            out.say("What is held or unknown above is still a finding: `--check` exits with 1.")
         return
     out.say(f"{cost['rows']:,} rows, about {cost['bytes']:,} bytes, about {cost['seconds']} s.")
     out.say(

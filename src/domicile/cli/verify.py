@@ -53,7 +53,7 @@ def show(document: dict[str, Any], out: Output) -> None:
     checks = sorted(document["checks"], key=lambda c: order.index(c["status"]))
     out.table(
         "Checks", ["status", "check", "detail"],
-        [[c["status"], c["name"], c["detail"]] for c in checks],
+        [[c["status"], c["name"].removeprefix(f"{c['status']} "), c["detail"]] for c in checks],
     )  # fmt: skip
     if document["clean"]:
         out.say("Clean: every check passed, and nothing is held or unknown.")

@@ -219,7 +219,7 @@ def _hits(
     files = sum(1 for r in residues if r.exact + r.adjoining)
     said = f"{hits} occurrences of addresses of people who went home, in {files} files"
     held = any(h["store"] == cell.name for h in plan["held"])
-    text = any(u["store"] == cell.name and "their e-mail" in u["reason"] for u in plan["unknown"])
+    text = any(u["store"] == cell.name and "the e-mail of" in u["reason"] for u in plan["unknown"])
     if held or text:
         return Checked(name, "held" if held else "unknown", f"{said}: in rows named above")
     return Checked(name, "failed", f"{said}: apply again to purge them")

@@ -24,13 +24,12 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
 )
 
 SAID = {
-    "email": "hold their e-mail",
-    "phone": "hold their phone number",
-    "username": "hold their user name",
-    "name": "hold their name",
-    "unregistered": "hold an e-mail of nobody in a register",
+    "email": "the e-mail",
+    "phone": "the phone number",
+    "username": "the user name",
+    "name": "the name",
 }
-"""What was found in rows, by kind."""
+"""What of people was found in rows, by kind."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +114,12 @@ def people_left(
 
 def _said(residue: Residue) -> Left:
     people = "person" if residue.people == 1 else "people"
-    rows = "row" if residue.rows == 1 else "rows"
+    rows = "row holds" if residue.rows == 1 else "rows hold"
     if residue.kind == "unregistered":
-        reason = f"{residue.rows} {rows} {SAID['unregistered']}: people that no key leads to"
+        reason = f"{residue.rows} {rows} an e-mail of nobody in a register"
     else:
         reason = (
-            f"{residue.rows} {rows} {SAID[residue.kind]}, of {residue.people} protected {people} "
+            f"{residue.rows} {rows} {SAID[residue.kind]} of {residue.people} protected {people} "
             "whom no key of the row leads to"
         )
     return Left(residue.table, residue.column, residue.rows, reason)
