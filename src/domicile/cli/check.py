@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from domicile.cli.output import Output, estate_option, output_options
+from domicile.cli.output import Day, Output, estate_option, output_options
 
 if TYPE_CHECKING:
     from domicile.estate.model import Estate
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--as-of",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=Day(),
     metavar="DATE",
     help="The day to judge by; today when left out.",
 )

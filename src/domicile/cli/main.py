@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -55,6 +56,17 @@ class CommandTable(click.Group):
         command = import_module(f"domicile.cli.{cmd_name}").command
         assert isinstance(command, click.Command), f"cli/{cmd_name}.py exports no click command"
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that was named, or an error with the nearest one that there is."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            near = get_close_matches(args[0], known, 1)
+            meant = f"Did you mean {near[0]}? " if near else ""
+            ctx.fail(f"No such command '{args[0]}'. {meant}Commands: {', '.join(known)}.")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the table alone."""

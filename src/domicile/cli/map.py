@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from domicile.cli.output import Output, estate_option, output_options
+from domicile.cli.output import Day, Output, estate_option, output_options
 from domicile.errors import UsageError
 
 FORMATS = ("table", "json", "csv", "html")
@@ -29,7 +29,7 @@ LONG_ROUTE = 28
               help="Write the map to FILE.")  # fmt: skip
 @click.option("--language", type=click.Choice(["en", "nl"]), default="en", show_default=True,
               help="The language of the html format.")  # fmt: skip
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
+@click.option("--as-of", type=Day(), metavar="DATE",
               help="Who is under 18 on that day  [default: today]")  # fmt: skip
 @output_options
 def command(

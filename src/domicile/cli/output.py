@@ -22,6 +22,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
@@ -116,6 +117,24 @@ def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else 160
     return Console(file=stream, width=width, highlight=False, markup=False)
+
+
+class Day(click.DateTime):
+    """A date of an option, as 2026-11-22."""
+
+    name = "date"
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d"])
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """The day at midnight. Raises click.BadParameter."""
+        try:
+            return cast(datetime, super().convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(f"got {value!r}, expected a date as 2026-11-22", param, ctx)
 
 
 def emit_json(document: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from domicile.cli.output import Output, estate_option, output_options
+from domicile.cli.output import Day, Output, estate_option, output_options
 
 
 @click.command(short_help="Find what breaks a clause, and what would cure it.")
@@ -18,7 +18,7 @@ from domicile.cli.output import Output, estate_option, output_options
 @click.option("--mandate", "extra", multiple=True, metavar="FILE",
               help="A mandate to try out beside the estate's; it gives findings and no steps "
               "unless the estate is under it.")  # fmt: skip
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
+@click.option("--as-of", type=Day(), metavar="DATE",
               help="Plan as on that day (today).")  # fmt: skip
 @click.option("--check", is_flag=True, help="Exit with 1 when there is any finding.")
 @output_options
@@ -79,4 +79,3 @@ def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
         f"Carry it out: domicile apply {target}" if target else
         "Nothing was written: add -o FILE to keep this plan for `domicile apply`."
     )  # fmt: skip
-

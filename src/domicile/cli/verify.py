@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from domicile.cli.output import Output, estate_option, output_options
+from domicile.cli.output import Day, Output, estate_option, output_options
 from domicile.errors import UsageError
 
 
@@ -18,7 +18,7 @@ from domicile.errors import UsageError
 @click.option("--evidence", type=click.Path(path_type=Path), metavar="DIR",
               help="A log's directory, checked offline; no store is opened.")  # fmt: skip
 @click.option("--key", metavar="KEY", help="The log's public key, or the file that holds it.")
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
+@click.option("--as-of", type=Day(), metavar="DATE",
               help="Verify as on that day (today).")  # fmt: skip
 @output_options
 def command(
@@ -30,7 +30,10 @@ def command(
     from domicile.plan.verify import document_of, verify_log, verify_stores
 
     if (evidence is None) != (key is None):
-        raise UsageError("--evidence DIR and --key KEY go together")
+        raise UsageError(
+            "--evidence DIR and --key KEY go together",
+            hint="the key is the log.vkey that the operator gave you by another way than the log",
+        )
     documents = []
     if evidence is None or stores:
         with out.progress("verifying"):
@@ -43,11 +46,11 @@ def command(
         document["checks"] += documents[1]["checks"]
         document["ok"] = all(d["ok"] for d in documents)
         document["clean"] = all(d["clean"] for d in documents)
-    out.emit(document, lambda: show(document, out))
+    out.emit(document, lambda: show(document, out, log_only=evidence is not None and not stores))
     return 0 if document["ok"] else 1
 
 
-def show(document: dict[str, Any], out: Output) -> None:
+def show(document: dict[str, Any], out: Output, *, log_only: bool = False) -> None:
     """The checks for a person, worst first."""
     order = ("failed", "unknown", "held", "ok")
     checks = sorted(document["checks"], key=lambda c: order.index(c["status"]))
@@ -55,7 +58,9 @@ def show(document: dict[str, Any], out: Output) -> None:
         "Checks", ["status", "check", "detail"],
         [[c["status"], c["name"].removeprefix(f"{c['status']} "), c["detail"]] for c in checks],
     )  # fmt: skip
-    if document["clean"]:
+    if document["ok"] and log_only:
+        out.say("The log verifies. No store was opened: `domicile verify` reads those.")
+    elif document["clean"]:
         out.say("Clean: every check passed, and nothing is held or unknown.")
     elif document["ok"]:
         out.say("Nothing failed. Not clean: what is held or unknown is named above.")

@@ -71,7 +71,10 @@ def read_document(path: str | Path) -> Document:
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
-        raise DeclarationError("there is no such file", file=file) from None
+        raise DeclarationError(
+            "there is no such file", file=file,
+            hint="`domicile init URL…` proposes an estate; --estate names one that is elsewhere",
+        ) from None  # fmt: skip
     except IsADirectoryError:
         raise DeclarationError("got a directory, expected a YAML file", file=file) from None
     except OSError as error:

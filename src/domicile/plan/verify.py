@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import chain
@@ -108,7 +108,8 @@ def _rest(outcome: Outcome, plan: dict[str, Any]) -> list[Checked]:
             "plan and apply cure that",
         ))  # fmt: skip
     if not curable:
-        checks.append(Checked(f"rest {name}", "ok", "no row that a clause wants elsewhere"))
+        left = ", but for what is held" if any(f["state"] == "held" for f in mine) else ""
+        checks.append(Checked(f"rest {name}", "ok", f"no row that a clause wants elsewhere{left}"))
     checks += [
         Checked(f"held {name} {h['table']}", "held", f"{h['rows']} rows: {h['reason']}")
         for h in plan["held"]
@@ -191,7 +192,7 @@ def _files(outcome: Outcome, report: Report, plan: dict[str, Any]) -> Checked:
     found = categories(cell)
     wanted = {v for kind, v in report.elsewhere(outcome, found) if kind == "email"}
     if not wanted:
-        return Checked(name, "ok", f"{len(files)} files; nobody's address to search them for")
+        return Checked(name, "ok", f"{_files_of(files)}; nobody's e-mail to search for")
     stay = {
         v
         for kind, v in chain(
@@ -208,8 +209,14 @@ def _files(outcome: Outcome, report: Report, plan: dict[str, Any]) -> Checked:
     if unread:
         return Checked(name, "unknown", f"{len(unread)} of {len(files)} files could not be read")
     return Checked(
-        name, "ok", f"none of {len(wanted)} addresses in {size:,} bytes of {len(files)} files"
+        name,
+        "ok",
+        f"none of {len(wanted)} e-mail addresses in {size:,} bytes of {_files_of(files)}",
     )
+
+
+def _files_of(files: Sequence[str]) -> str:
+    return "1 file" if len(files) == 1 else f"{len(files):,} files"
 
 
 def _hits(
@@ -217,7 +224,7 @@ def _hits(
 ) -> Checked:
     """Bytes were found: rows that were held, or that no key leads to, explain them or not."""
     files = sum(1 for r in residues if r.exact + r.adjoining)
-    said = f"{hits} occurrences of addresses of people who went home, in {files} files"
+    said = f"{hits} occurrences of e-mail addresses of people who went home, in {files} files"
     held = any(h["store"] == cell.name for h in plan["held"])
     text = any(u["store"] == cell.name and "the e-mail of" in u["reason"] for u in plan["unknown"])
     if held or text:
