@@ -132,7 +132,7 @@ class Day(click.DateTime):
     ) -> datetime:
         """The day at midnight. Raises click.BadParameter."""
         try:
-            return cast(datetime, super().convert(value, param, ctx))
+            return super().convert(value, param, ctx)
         except click.BadParameter:
             self.fail(f"got {value!r}, expected a date as 2026-11-22", param, ctx)
 
