@@ -18,6 +18,10 @@ from domicile.stores.postgres import PostgresSession, run
 from domicile.stores.schema import Table
 
 
+MOST_ASKED = 500
+"""Questions in one SELECT; SQLite takes 2,000 columns."""
+
+
 @dataclass(frozen=True)
 class Carried:
     """What went over: rows, bytes on the way, and the digest of those bytes."""
@@ -51,6 +55,7 @@ class Carrier:
         if self.native:
             return run(self._raw(table, select.format(self.listed(self.source, table, columns))))
         if self._to_postgres:
+            self._check_values(table, select, columns)
             sent = select.format(self.listed(self.source, table, columns))
         else:
             q = self.source.session.dialect.quote
@@ -60,10 +65,53 @@ class Carrier:
         read = self.read(self.source, table, select, columns)
         if taken != read.rows:
             raise FidelityError(
-                table.name, f"the home took {taken} of {read.rows} rows",
+                named(self.home), f"table {table.name} took {taken} of {read.rows} rows",
                 hint="is there a rule or trigger that swallows rows?",
             )  # fmt: skip
         return read
+
+    def _check_values(self, table: Table, select: str, columns: list[str]) -> None:
+        """SQLite's columns hold anything; refuse by name what PostgreSQL's column is not for.
+
+        Raises FidelityError: bytes where the home has no bytes, other values where it has bytes,
+        and the character NUL, which PostgreSQL keeps in no text.
+        """
+        if self.source.session.dialect.name != "sqlite":
+            return
+        q = self.source.session.dialect.quote
+        asked: list[tuple[str, str, str]] = []
+        for c in columns:
+            kind, value = table.column(c).kind, f"t.{q(c)}"
+            if kind == "bytes":
+                asked.append((c, "a value that is not bytes", f"typeof({value}) <> 'blob'"))
+            elif kind != "uuid":
+                asked.append((c, "bytes", f"typeof({value}) = 'blob'"))
+            nul = f"typeof({value}) = 'text' AND instr({value}, char(0)) > 0"
+            asked.append((c, "a text with the character NUL", nul))
+        for start in range(0, len(asked), MOST_ASKED):
+            part = asked[start : start + MOST_ASKED]
+            sums = ", ".join(
+                f"coalesce(sum({said} AND t.{q(c)} IS NOT NULL), 0)" for c, _, said in part
+            )
+            found = self.source.session.query(select.format(sums))[0]
+            for (column, what, _), count in zip(part, found, strict=True):
+                if count:
+                    raise FidelityError(
+                        named(self.home),
+                        f"table {table.name}, column {column}: {count} rows hold {what}, expected "
+                        f"what its type there ({table.column(column).type}) keeps",
+                        hint="nothing was copied of this table; give the column another type at "
+                        "home, or mend the values at the source",
+                    )
+
+    def differing(self, table: Table, sent: str, back: str, columns: list[str]) -> list[str]:
+        """The columns whose values read differently at home than they did at the source."""
+        return [
+            c
+            for c in columns
+            if self.read(self.source, table, sent, [c]).digest
+            != self.read(self.home, table, back, [c]).digest
+        ]
 
     def read(
         self, end: End, table: Table, select: str, columns: list[str], *, order: bool = True
@@ -165,6 +213,12 @@ class Carrier:
 
         count = await end.session.copy_out_async(select, take, self._binary(table))
         return Carried(count, size, "sha256:" + digest.hexdigest())
+
+
+def named(end: End) -> str:
+    """The store's name in the estate."""
+    session = end.session
+    return session.store.name if isinstance(session, PostgresSession) else session.name
 
 
 def _line(row: Row) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from domicile.apply.lake_end import LakeEnd
-from domicile.errors import StoreRefused, UsageError
+from domicile.errors import FidelityError, StoreRefused, UsageError
 from domicile.stores.base import Row, Session
 from domicile.stores.parquet_session import ParquetSession
 from domicile.stores.postgres import PostgresSession
@@ -173,6 +173,7 @@ class PostgresEnd:
         listed = ", ".join(q(c) for c in columns)
         typed = ", ".join(f"CAST({q(c)} AS {shape.column(c).type})" for c in columns)
         identity = any(shape.column(c).identity for c in columns)
+        self._check_types(table, name, columns)
         count = self.session.execute(
             f"INSERT INTO {self.session.dialect.target(table)} ({listed}) "
             f"{'OVERRIDING SYSTEM VALUE ' if identity else ''}"
@@ -180,6 +181,36 @@ class PostgresEnd:
         )
         self.session.execute(f"DROP TABLE {self.session.dialect.temp(name)}")
         return count
+
+
+    def _check_types(self, table: str, name: str, columns: Sequence[str]) -> None:
+        """Raise FidelityError for the first column whose type does not take the texts.
+
+        Asked before anything is inserted: rows inserted behind a savepoint would bear its number,
+        not the transaction's.
+        """
+        shape = self.session.schema.tables[table]
+        q = self.session.dialect.quote
+        temp = self.session.dialect.temp(name)
+        casts = {c: f"count(CAST({q(c)} AS {shape.column(c).type}))" for c in columns}
+        self.session.execute("SAVEPOINT fill")
+        try:
+            self.session.query(f"SELECT {', '.join(casts.values())} FROM {temp}")
+        except StoreRefused:
+            for column, cast in casts.items():
+                self.session.execute("ROLLBACK TO SAVEPOINT fill")
+                try:
+                    self.session.query(f"SELECT {cast} FROM {temp}")
+                except StoreRefused as error:
+                    raise FidelityError(
+                        self.session.store.name,
+                        f"table {table}, column {column} of type {shape.column(column).type}: "
+                        + error.message.partition(": ")[2],
+                        hint="nothing was copied of this table; give the column another type at "
+                        "home, or mend the values at the source",
+                    ) from error
+            raise
+        self.session.execute("RELEASE SAVEPOINT fill")
 
 
 class SqliteEnd:

@@ -18,7 +18,7 @@ from domicile.apply.carry import Carried, Carrier
 from domicile.apply.context import Run
 from domicile.apply.ends import End
 from domicile.apply.removal import Removal
-from domicile.errors import StoreError, StoreRefused
+from domicile.errors import FidelityError, StoreError, StoreRefused
 from domicile.plan.actions import Action
 from domicile.plan.closure import Closure
 from domicile.plan.planner import Outcome
@@ -193,6 +193,16 @@ class Move:
                 written = home.written("t", mark, "")
                 back = carrier.read(home, shape, f"{there}{written}", columns)
         if back.digest != carried.digest:
+            if not carrier.native and written is not None:
+                odd = carrier.differing(shape, select, there + written, columns)
+                if odd:
+                    raise FidelityError(
+                        self.action.home,
+                        f"table {table}: what was read back is not what was sent, in "
+                        + ", ".join(f"{c} ({shape.column(c).type})" for c in odd),
+                        hint="nothing was deleted; give the column a type at home that keeps "
+                        "these values, or mend them at the source",
+                    )
             raise StoreRefused(
                 self.action.home,
                 f"what was read back of {table} is not what was sent: {carried.rows} rows sent, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -104,6 +105,11 @@ class PostgresDialect:
     def text(self, expression: str, kind: Kind) -> str:
         if kind == "bool":
             return f"(CASE WHEN {expression} THEN '1' WHEN NOT {expression} THEN '0' END)"
+        if kind == "numeric":
+            return f"trim_scale({expression})::text"  # 1.50 is 1.5, whatever the column's scale
+        if kind == "inet":
+            # As psql shows it: a cast would write /32 behind every address.
+            return f"(CASE WHEN {expression} IS NOT NULL THEN format('%s', {expression}) END)"
         return f"({expression})::text"
 
     def json(self, expression: str, path: Sequence[str]) -> str:
@@ -363,13 +369,19 @@ class PostgresStore:
             connection.terminate()
 
 
+_QUOTED = re.compile(r'"[^\n]*"')
+
+
 def reason(error: Exception) -> str:
     """An error of the server or the network in one line, without a row's values.
 
     PostgreSQL puts values into DETAIL and CONTEXT, never used here; a message that quotes a value
-    (`invalid input syntax for type integer: "…"`) is cut before the quote.
+    (`invalid input syntax for type integer: "…"`) is cut before the quote, and what a complaint
+    about data (SQLSTATE class 22) has in quotes is left out.
     """
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if str(getattr(error, "sqlstate", None) or "").startswith("22"):
+        return _QUOTED.sub("…", text).removesuffix(": …")
     return text.split(': "', 1)[0]
 
 
