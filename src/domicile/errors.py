@@ -6,6 +6,7 @@
     ├── StoreError               3
     │   ├── StoreUnreachable     3     start the store, correct its URL or credentials
     │   ├── StoreRefused         5     the store refused an operation; fix it there, run again
+    │   │   └── StoreBusy        5     others hold what is needed; tried again, then run again
     │   └── FidelityError        4     a type would lose something; named, nothing copied
     ├── PlanRefused              4     make a new plan, raise the cap, or get the approval
     ├── Stopped                  5     run the same command again to resume
@@ -65,6 +66,10 @@ class StoreRefused(StoreError):
     """The store answered, and refused an operation."""
 
     exit_code = 5
+
+
+class StoreBusy(StoreRefused):
+    """Others hold a lock that is needed, or the store broke a tie at our cost."""
 
 
 class FidelityError(StoreError):

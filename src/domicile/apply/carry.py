@@ -17,7 +17,6 @@ from domicile.stores.base import Row
 from domicile.stores.postgres import PostgresSession, run
 from domicile.stores.schema import Table
 
-
 MOST_ASKED = 500
 """Questions in one SELECT; SQLite takes 2,000 columns."""
 

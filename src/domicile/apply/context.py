@@ -29,6 +29,8 @@ class Run:
     number: str  # hexadecimal, fresh for each run
     progress: Callable[[str, int], None] = lambda _what, _rows: None
     postponed: int = 0  # rows that changed under way: the next round takes them
+    again: bool = False  # another round is needed, although nothing changed under way
+    started: bool = False  # this run may have changed something
     entries: list[dict[str, Any]] = field(default_factory=list)
 
     @property

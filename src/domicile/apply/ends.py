@@ -5,16 +5,27 @@ One class a kind of store; `end_of` finds it. Conditions are SQL over the alias 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+import secrets
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from domicile.apply.lake_end import LakeEnd
-from domicile.errors import FidelityError, StoreRefused, UsageError
+from domicile.errors import FidelityError, StoreBusy, StoreRefused, UsageError
 from domicile.stores.base import Row, Session
 from domicile.stores.parquet_session import ParquetSession
 from domicile.stores.postgres import PostgresSession
 from domicile.stores.sqlite_load import insert
 from domicile.stores.sqlite_session import SqliteWriteSession, translated
+
+GIVE_WAY_MS = 700
+"""Less than PostgreSQL's deadlock_timeout (1 s): we give up before anybody is made to."""
+
+ALONE_SECONDS = 60.0
+"""How long to wait for another apply, or what is left of a killed one, to leave a store."""
+
+LOCK_CLASS = 0x444F4D49  # "DOMI": the first key of our advisory locks
 
 
 class End(Protocol):
@@ -28,12 +39,35 @@ class End(Protocol):
         """The session of `write` that it works in."""
         ...
 
+    spent: bool
+    """Its snapshot is over and others may have written since, so nothing more may be deleted by
+    what was surveyed in it; never true of one that can tell what changed."""
+
+    tells: bool
+    """Whether it can say which of our transactions wrote a row (`ours`)."""
+
+    def alone(self) -> None:
+        """Be the only apply at work in this store until the session ends.
+
+        Waits for what a killed run left working in the store. Raises StoreBusy.
+        """
+        ...
+
     def snapshot(self) -> str:
         """Begin the transaction in which rows are read; a mark of what is visible in it."""
         ...
 
     def begin(self) -> str:
         """Begin a transaction that writes, with triggers and cascades quiet; a mark of its own."""
+        ...
+
+    def give_way(self) -> None:
+        """Wait for others' locks only shortly in this transaction: StoreBusy comes before the
+        store has to break a deadlock, perhaps at their cost."""
+        ...
+
+    def seal(self) -> None:
+        """Leave in the open transaction what `committed` needs to know about it."""
         ...
 
     def commit(self) -> None:
@@ -50,6 +84,13 @@ class End(Protocol):
 
     def ours(self, alias: str, marks: Sequence[str]) -> str:
         """The row was last written by one of our transactions `marks`."""
+        ...
+
+    def touch(self, table: str, condition: str) -> int | None:
+        """Make rows (alias `t`) the open transaction's own, unchanged; how many.
+
+        None when that cannot be done: then `ours` knows them under an older mark.
+        """
         ...
 
     def place(self, table: str) -> str:
@@ -73,6 +114,14 @@ class End(Protocol):
         """Whether the transaction of that mark was committed; None when the store forgot."""
         ...
 
+    def pair_mark(self, mark: str, places: Mapping[str, str]) -> str:
+        """A mark by which `of_pair` finds rows without a key that were written after `places`."""
+        ...
+
+    def of_pair(self, alias: str, table: str, mark: str) -> str:
+        """The row is one of those that a mark of `pair_mark` was made for."""
+        ...
+
     def fill(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> int:
         """Insert rows: canonical texts into PostgreSQL, Python's values into SQLite.
 
@@ -85,14 +134,37 @@ class PostgresEnd:
     """PostgreSQL: row versions tell what has changed, and nobody waits for us in between."""
 
     concurrent = True
+    tells = True
 
     def __init__(self, session: PostgresSession) -> None:
         self._session = session
         self._fills = 0
+        self.spent = False
 
     @property
     def session(self) -> PostgresSession:
         return self._session
+
+    def alone(self) -> None:
+        # Should we be killed, the server notices within seconds, not at the end of a statement.
+        self.session.query(
+            "SELECT set_config(name, '2000', false) FROM pg_settings "
+            "WHERE name = 'client_connection_check_interval'"
+        )
+        schema = self.session.dialect.literal(self.session.dialect.schema)
+        deadline = time.monotonic() + ALONE_SECONDS
+        # A session keeps the lock until its last transaction has ended, also when its client is
+        # gone: so what a killed run still had under way is settled before anything is read.
+        while not self.session.query(
+            f"SELECT pg_try_advisory_lock({LOCK_CLASS}, hashtext({schema}))"
+        )[0][0]:
+            if time.monotonic() > deadline:
+                raise StoreBusy(
+                    self.session.store.name,
+                    "another apply is at work in this store",
+                    hint="wait for it to end, then run the same command again",
+                )
+            time.sleep(0.05)
 
     def snapshot(self) -> str:
         self.session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
@@ -113,6 +185,12 @@ class PostgresEnd:
             ) from error  # fmt: skip
         return str(self.session.query("SELECT pg_current_xact_id()::xid::text")[0][0])
 
+    def give_way(self) -> None:
+        self.session.execute(f"SET LOCAL lock_timeout = '{GIVE_WAY_MS}ms'")
+
+    def seal(self) -> None:
+        """The server keeps what became of a transaction."""
+
     def commit(self) -> None:
         self.session.execute("COMMIT")
 
@@ -127,6 +205,24 @@ class PostgresEnd:
     def ours(self, alias: str, marks: Sequence[str]) -> str:
         listed = ", ".join(f"'{int(m)}'::xid" for m in marks)
         return f"{alias}.xmin = ANY (ARRAY[{listed}]::xid[])" if marks else "false"
+
+    def touch(self, table: str, condition: str) -> int | None:
+        dialect = self.session.dialect
+        # An identity column may refuse to be assigned to, even its own value.
+        columns = self.session.schema.tables[table].columns
+        name = next((c.name for c in columns if not (c.generated or c.identity)), None)
+        if name is None:
+            return None
+        q = dialect.quote(name)
+        return self.session.execute(
+            f"UPDATE {dialect.table(table)} AS t SET {q} = t.{q} WHERE {condition}"
+        )
+
+    def pair_mark(self, mark: str, places: Mapping[str, str]) -> str:
+        return mark
+
+    def of_pair(self, alias: str, table: str, mark: str) -> str:
+        return self.ours(alias, [mark])
 
     def place(self, table: str) -> str:
         if self.session.schema.tables[table].partitions:
@@ -217,13 +313,18 @@ class SqliteEnd:
     """SQLite: the file is ours from the snapshot to the deletion, so nothing changes in between."""
 
     concurrent = False
+    tells = False
 
     def __init__(self, session: SqliteWriteSession) -> None:
         self._session = session
+        self.spent = False
 
     @property
     def session(self) -> SqliteWriteSession:
         return self._session
+
+    def alone(self) -> None:
+        """Whoever has begun to write is alone."""
 
     def snapshot(self) -> str:
         self.session.begin()
@@ -232,10 +333,22 @@ class SqliteEnd:
     def begin(self) -> str:
         if not self.session.connection.in_transaction:
             self.session.begin()
-        return "0"
+        return f"{self._version()}-{secrets.token_hex(8)}"
+
+    def give_way(self) -> None:
+        """The file is ours already."""
+
+    def seal(self) -> None:
+        # Two changes of the schema that leave none: its version tells that we committed.
+        self.session.execute("CREATE VIEW main.domicile_seal AS SELECT 1")
+        self.session.execute("DROP VIEW main.domicile_seal")
+
+    def _version(self) -> int:
+        return int(self.session.query("PRAGMA main.schema_version")[0][0])
 
     def commit(self) -> None:
         self.session.commit()
+        self.spent = True
 
     def rollback(self) -> None:
         self.session.rollback()
@@ -245,6 +358,19 @@ class SqliteEnd:
 
     def ours(self, alias: str, marks: Sequence[str]) -> str:
         return "1 = 0"
+
+    def touch(self, table: str, condition: str) -> int | None:
+        return None
+
+    def pair_mark(self, mark: str, places: Mapping[str, str]) -> str:
+        spans = {
+            table: [int(place), int(self.place(table))] for table, place in places.items()
+        }  # fmt: skip
+        return json.dumps(spans)
+
+    def of_pair(self, alias: str, table: str, mark: str) -> str:
+        after, upto = json.loads(mark)[table]
+        return f"{alias}.rowid > {int(after)} AND {alias}.rowid <= {int(upto)}"
 
     def place(self, table: str) -> str:
         if self.session.schema.tables[table].identity:
@@ -263,7 +389,9 @@ class SqliteEnd:
         return int(self.session.query(f"SELECT count(*) FROM ({select}) l")[0][0])
 
     def committed(self, mark: str) -> bool | None:
-        return None
+        # By `seal`. Another change of the schema since leaves the question open.
+        passed = self._version() - int(mark.partition("-")[0])
+        return {0: False, 2: True}.get(passed)
 
     def fill(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> int:
         shape = self.session.schema.tables[table]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from domicile.errors import StoreRefused
 from domicile.stores.base import Row
@@ -14,9 +14,29 @@ class LakeEnd:
     whether it changed. See `apply.ends.End`."""
 
     concurrent = False
+    tells = False
 
     def __init__(self, session: ParquetSession) -> None:
         self.session = session
+        self.spent = False
+
+    def alone(self) -> None:
+        """Each swap of a file is checked by itself."""
+
+    def give_way(self) -> None:
+        """Nothing is locked."""
+
+    def seal(self) -> None:
+        """The journal of files tells what was done."""
+
+    def touch(self, table: str, condition: str) -> int | None:
+        return None
+
+    def pair_mark(self, mark: str, places: Mapping[str, str]) -> str:
+        return mark
+
+    def of_pair(self, alias: str, table: str, mark: str) -> str:
+        return "1 = 0"
 
     def snapshot(self) -> str:
         return "0"

@@ -9,26 +9,28 @@ What changed in between is left for the next round, with every row that it refer
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-
-import networkx as nx
 
 from domicile.apply.carry import Carried, Carrier
 from domicile.apply.context import Run
 from domicile.apply.ends import End
+from domicile.apply.keys import listed, parents_first
 from domicile.apply.removal import Removal
 from domicile.errors import FidelityError, StoreError, StoreRefused
 from domicile.plan.actions import Action
 from domicile.plan.closure import Closure
+from domicile.plan.home import row_digest
 from domicile.plan.planner import Outcome
 from domicile.survey.ghosts import describe
-from domicile.survey.graph import Graph
 from domicile.survey.state import Keys
 from domicile.survey.stubs import Stubs
 
 BATCH_ROWS = 1_000_000
 """Rows aimed at for a batch: large enough for the stores' own speed, small enough to redo."""
+
+KEPT = -1
+"""The number of a batch that carries nothing: copies of rows that stay for another round."""
 
 
 class Move:
@@ -46,6 +48,7 @@ class Move:
         self.source = source
         self.home = home
         self.seen = seen
+        self.marks: dict[int, str] = {}  # batch → its transaction at home
         self.keyed = [t for t in self._order() if self.shapes.identity(t)]
         self.keyless = [t for t in self._order() if not self.shapes.identity(t)]
 
@@ -100,7 +103,9 @@ class Move:
 
     def _copy(self, home: End, number: int, after: int, upto: int) -> None:
         work: list[tuple[str, str, str]] = []
-        replaced: list[tuple[str, str]] = []
+        replaced: list[tuple[str, str, str]] = []
+        there: list[tuple[str, str]] = []
+        marks = self.run.state.marks(self.outcome.cell.name, self.action.home)
         for table in self.keyed:
             going = self.closure.going.get(table)
             if not going:
@@ -108,34 +113,48 @@ class Move:
             span = self.span(after, upto)
             absent = ""
             if table in self.closure.present:
+                present = self.closure.present[table]
                 match = self._match(table, "p", "g")
-                absent = (
-                    f" AND NOT EXISTS (SELECT 1 FROM {self.closure.present[table]} p WHERE {match})"
-                )
+                absent = f" AND NOT EXISTS (SELECT 1 FROM {present} p WHERE {match})"
+                if marks:
+                    there.append((
+                        table, f"SELECT p.* FROM {present} p JOIN {going} g ON {match} WHERE {span}"
+                    ))  # fmt: skip
             work.append((
                 table,
                 (f"SELECT {{}} FROM {self._table(table)} t JOIN {going} g "
                 f"ON {self.shapes.same(table, 't', 'g')} WHERE {span}{absent}"), "move",
             ))  # fmt: skip
-            for old in (self.closure.completes, self.closure.again):
+            # An older copy goes only while it is still as we wrote it.
+            for old, still in (
+                (self.closure.completes, "1 = 1"), (self.closure.again, home.ours("t", marks)),
+            ):  # fmt: skip
                 if table in old:
                     match = self._match(table, "o", "g")
                     replaced.append((
                         table,
                         f"SELECT o.* FROM {old[table]} o JOIN {going} g ON {match} WHERE {span}",
+                        still,
                     ))  # fmt: skip
-        self._transaction(home, number, work, replaced)
+        self._transaction(home, number, work, replaced, there)
 
     def _transaction(
         self, home: End, number: int, work: list[tuple[str, str, str]],
-        replaced: list[tuple[str, str]] | None = None,
+        replaced: Sequence[tuple[str, str, str]] = (), there: Sequence[tuple[str, str]] = (),
     ) -> None:  # fmt: skip
-        """Carry several tables in one transaction at home, read back, and note it."""
+        """Carry several tables in one transaction at home, read back, and note it.
+
+        `replaced`: (table, rows, condition) of what the home has and is to be taken away first.
+        `there`: (table, rows) that an earlier run carried, which become this transaction's.
+        """
         carrier = Carrier(self.source, home)
         seen = self.source.snapshot() if self.source.concurrent else self.seen
         mark = home.begin()
+        self.marks[number] = mark
         try:
-            completed = self._replace(home, replaced or [])
+            completed = self._replace(home, replaced)
+            for table, rows in there:
+                self.touch(home, table, self.keys_of(table, rows))
             for table, select, op in work:
                 carried = self.carried(carrier, home, table, select, mark)
                 if not carried.rows:
@@ -150,6 +169,8 @@ class Move:
                 self.run.progress(f"copied {name}", carried.rows)
             # Before the commit: should we be killed right after it, the next run knows whose
             # rows these are.
+            if not home.tells and number:
+                self._note_copied(mark, work)
             self.run.state.note_batch(
                 self.run.digest, self.run.number, self.outcome.cell.name, self.action.home,
                 number, mark, seen,
@@ -160,7 +181,8 @@ class Move:
             raise
         finally:
             if self.source.concurrent:
-                self.source.rollback()
+                with suppress(StoreError):
+                    self.source.rollback()
         with self.run.state.transaction():
             for table, keys in completed:
                 self.run.state.remove_stubs(self.action.home, table, keys)
@@ -228,37 +250,71 @@ class Move:
         yield f"({back}) IN (SELECT {keys} FROM {there.temp(name)} x)"
         home.session.execute(f"DROP TABLE {there.temp(name)}")
 
-    def _replace(self, home: End, replaced: list[tuple[str, str]]) -> list[tuple[str, list[Keys]]]:
+    def _replace(
+        self, home: End, replaced: Sequence[tuple[str, str, str]]
+    ) -> list[tuple[str, list[Keys]]]:
         """Take away, inside the transaction, stubs and older copies that the real rows replace."""
         completed: list[tuple[str, list[Keys]]] = []
-        for table, rows in replaced:
+        for table, rows, still in replaced:
             keys = self.keys_of(table, rows)
             if not keys:
                 continue
             # Unsure until the commit: whoever reads this state looks at the row itself.
             with self.run.state.transaction():
                 self.run.state.doubt_stubs(self.action.home, table, keys)
-            self.delete_home(home, table, keys)
+            self.delete_home(home, table, keys, still)
             completed.append((table, keys))
         return completed
 
     def delete_home(self, home: End, table: str, keys: list[Keys], extra: str = "1 = 1") -> int:
         """Delete rows at home by their key texts; how many were there."""
-        dialect = home.session.dialect
-        identity = self.shapes.identity(table)
-        shape = home.session.schema.tables[table]
-        name = f"gone_{table}"
-        home.session.load(name, [(f"k{i + 1}", "text") for i in range(len(identity))], keys)
-        typed = ", ".join(
-            f"CAST(x.k{i + 1} AS {shape.column(c).type})" for i, c in enumerate(identity)
-        )
-        listed = ", ".join(f"t.{dialect.quote(c)}" for c in identity)
-        count = home.session.execute(
-            f"DELETE FROM {dialect.table(table)} AS t WHERE ({listed}) IN "
-            f"(SELECT {typed} FROM {dialect.temp(name)} x) AND {extra}"
-        )
-        home.session.execute(f"DROP TABLE {dialect.temp(name)}")
-        return count
+        with listed(home, table, self.shapes.identity(table), keys) as these:
+            return home.session.execute(
+                f"DELETE FROM {home.session.dialect.table(table)} AS t WHERE {these} AND {extra}"
+            )
+
+    def touch(self, home: End, table: str, keys: list[Keys]) -> None:
+        """Rows at home that we carried earlier become the open transaction's."""
+        marks = self.run.state.marks(self.outcome.cell.name, self.action.home)
+        if not keys or not marks:
+            return
+        with listed(home, table, self.shapes.identity(table), keys) as these:
+            home.touch(table, f"{these} AND {home.ours('t', marks)}")
+
+    def keep(self, home: End, kept: Mapping[str, list[Keys]]) -> None:
+        """Copies at home of rows that the source keeps for now: a batch of their own, so that the
+        journal tells them from rows that were moved."""
+        mark = home.begin()
+        try:
+            for table, keys in kept.items():
+                if self.shapes.identity(table):
+                    self.touch(home, table, keys)
+            self.run.state.note_batch(
+                self.run.digest, self.run.number, self.outcome.cell.name, self.action.home,
+                KEPT, mark, self.seen,
+            )  # fmt: skip
+            home.commit()
+        except BaseException:
+            self._undo(home)
+            raise
+
+    def _note_copied(self, mark: str, work: list[tuple[str, str, str]]) -> None:
+        """For a home that cannot tell what we wrote: keys and digests of the rows."""
+        session = self.source.session
+        with self.run.state.transaction():
+            for table, select, _ in work:
+                identity = self.shapes.identity(table)
+                shape = self.graph.table(table)
+                texts = [
+                    session.dialect.text(f"t.{session.dialect.quote(c)}", shape.column(c).kind)
+                    for c in identity
+                ]
+                columns = [c.name for c in shape.columns if not c.generated]
+                digest = row_digest(session, table, "t", columns)
+                rows = session.stream(select.format(", ".join([*texts, digest])))
+                self.run.state.note_copied(
+                    self.action.home, mark, table, ((r[:-1], r[-1]) for b in rows for r in b)
+                )
 
     def note_stubs(self, store: str, table: str, rows: str) -> list[Keys]:
         """Note stubs that are about to be written in a store; their keys."""
@@ -310,17 +366,3 @@ class Move:
             return [(-1, people)]
         step = max(1, people * BATCH_ROWS // rows)
         return [(after, min(after + step, people)) for after in range(0, people, step)]
-
-
-def parents_first(graph: Graph) -> list[str]:
-    """All tables, each after those it refers to; those of one cycle by name."""
-    refers: nx.DiGraph[str] = nx.DiGraph()
-    refers.add_nodes_from(sorted(graph.schema.tables))
-    for child, edges in graph.edges.items():
-        for edge in edges:
-            if edge.binding and edge.parent != child:
-                refers.add_edge(edge.parent, child)
-    groups = list(nx.strongly_connected_components(refers))
-    condensed = nx.condensation(refers, groups)
-    order = nx.lexicographical_topological_sort(condensed, key=lambda n: min(groups[n]))
-    return [t for n in order for t in sorted(groups[n])]

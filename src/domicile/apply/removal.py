@@ -7,10 +7,16 @@ points at, is kept for the next round with everything it refers to.
 
 from __future__ import annotations
 
+import random
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from domicile.apply.carry import Carrier
 from domicile.apply.context import Run
 from domicile.apply.ends import End
+from domicile.apply.settle import take_back
+from domicile.errors import StoreBusy, StoreError
 from domicile.plan.closure import Closure
 from domicile.plan.planner import Outcome
 from domicile.survey.state import Keys
@@ -22,6 +28,12 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5
 """How often a batch is tried while writers keep changing its rows, before it waits for a round."""
+
+BUSY_ATTEMPTS = 12
+"""How often it is tried while others hold what it needs."""
+
+BUSY_PAUSE = (0.05, 0.5)
+"""Seconds between those, at least and at most; at random, so that two do not keep step."""
 
 Found = dict[str, list[Keys]]
 
@@ -47,49 +59,91 @@ class Removal:
     def remove(self, number: int, after: int, upto: int, home: End | None, move: Move) -> None:
         """One batch. Raises StoreError; rows that cannot go now are counted as postponed."""
         span = move.span(after, upto)
-        for _ in range(ATTEMPTS):
-            if self._attempt(number, span, home, move):
-                return
+        busy = attempts = 0
+        while attempts < ATTEMPTS and busy < BUSY_ATTEMPTS:
+            try:
+                if self._attempt(number, span, home, move):
+                    return
+                attempts += 1
+            except StoreBusy:
+                busy += 1
+                time.sleep(random.uniform(*BUSY_PAUSE))  # noqa: S311 - no secret
         self.run.postponed += sum(self._count(t, g, span) for t, g in self.closure.going.items())
 
     def _attempt(self, number: int, span: str, home: End | None, move: Move) -> bool:
         """Try the batch; False when something had changed, which is then kept or skipped."""
         mark = self.source.begin()
+        written = ""
         try:
             if self.source.concurrent:
+                self.source.give_way()
                 self._lock(span, move.keyed)
                 pointed = self._newly_pointed(span)
                 if pointed:
                     self.source.rollback()
-                    self._keep(pointed)
+                    self._keep(pointed, home, move)
                     return False
-            if home is not None:
-                self._carry_keyless(number, span, home, move, mark)
             stubs = self._noted(span, move)
-            short = self._delete(number, span, move)
+            short = self._delete(number, span, move.keyed, move)
+            keyless = [] if short else self._keyless(span, move)
+            if home is not None:
+                for table in keyless:
+                    self.source.lock_table(table)
+            short = short or self._missing(keyless, span)
             if short:
                 self.run.entries = []
                 self.source.rollback()
                 self._explain(short, span, home, move)
                 return False
+            if home is not None and keyless:
+                written = self._carry_keyless(number, span, home, move, mark, keyless)
+            self._delete(number, span, keyless, move)
+            self.source.seal()
+            if number in move.marks:
+                self.run.state.note_deletion(move.action.home, move.marks[number], mark)
             self.source.commit()
         except BaseException:
             self.run.entries = []
-            self.source.rollback()
+            # A lost connection has no transaction left to give up.
+            with suppress(StoreError):
+                self.source.rollback()
             raise
         with self.run.state.transaction():
             for table, keys in stubs.items():
                 self.run.state.sure_stubs(self.outcome.cell.name, table, keys)
+            if number in move.marks:
+                self.run.state.end_deletion(move.action.home, move.marks[number], committed=True)
+                self.run.state.forget_copied(move.action.home, move.marks[number])
+            if written:
+                self.run.state.end_pair(move.action.home, written)
         self.run.flush()
         return True
 
-    def _delete(self, number: int, span: str, move: Move) -> list[str]:
+    def _keyless(self, span: str, move: Move) -> list[str]:
+        """The tables without a key of which rows go in this batch."""
+        tables = [t for t in move.keyless if t in self.closure.going]
+        return [t for t in tables if self._count(t, self.closure.going[t], span)]
+
+    def _missing(self, tables: list[str], span: str) -> list[str]:
+        """Of `tables`, those where fewer rows than expected are as they were."""
+        return [
+            table
+            for table in tables
+            if self._count(table, going := self.closure.going[table], span)
+            > self.session.query(
+                f"SELECT count(*) FROM {self.session.dialect.table(table)} t "
+                f"WHERE {self._identity(table)} IN ({self._chosen(table, going, span, '1 = 1')}) "
+                f"AND {self.source.unchanged('t', self.seen)}"
+            )[0][0]
+        ]
+
+    def _delete(self, number: int, span: str, tables: list[str], move: Move) -> list[str]:
         """Delete and blank; the tables where fewer rows than expected were as they were."""
         dialect = self.session.dialect
         forms = Stubs(self.graph, dialect)
         op = "move" if move.home is not None else "erase"
         short: list[str] = []
-        for table in reversed([*move.keyed, *move.keyless]):
+        for table in reversed(tables):
             going = self.closure.going.get(table)
             if not going:
                 continue
@@ -135,20 +189,18 @@ class Removal:
             self.run.progress(f"deleted {shown}", done)
         return short
 
-    def _carry_keyless(self, number: int, span: str, home: End, move: Move, mark: str) -> None:
+    def _carry_keyless(
+        self, number: int, span: str, home: End, move: Move, mark: str, tables: list[str]
+    ) -> str:
         """Rows without a key cannot be found again at home, so they are carried and deleted under
-        one lock; the journal keeps both transactions, so that a kill in between is told apart."""
-        tables = [t for t in move.keyless if t in self.closure.going]
-        tables = [t for t in tables if self._count(t, self.closure.going[t], span)]
-        if not tables:
-            return
-        from domicile.apply.carry import Carrier
+        one lock; the journal keeps both transactions, so that a kill in between is told apart.
 
-        for table in tables:
-            self.source.lock_table(table)
+        The mark of the rows at home.
+        """
         carrier = Carrier(self.source, home)
         written = home.begin()
         try:
+            places = {table: home.place(table) for table in tables}
             for table in tables:
                 chosen = self._chosen(table, self.closure.going[table], span, "1 = 1")
                 carried = move.carried(
@@ -166,14 +218,17 @@ class Removal:
                     batch=number, bytes=carried.size, digest=carried.digest,
                     read_back=carried.digest,
                 )  # fmt: skip
+            written = home.pair_mark(written, places)
             self.run.state.note_pair(
                 self.run.digest, self.run.number, self.outcome.cell.name, move.action.home,
                 tables, written, mark,
             )  # fmt: skip
             home.commit()
         except BaseException:
-            home.rollback()
+            with suppress(StoreError):
+                home.rollback()
             raise
+        return written
 
     def _noted(self, span: str, move: Move) -> Found:
         """Note the stubs that this batch leaves, before they are committed."""
@@ -246,22 +301,25 @@ class Removal:
             if gone:
                 self._gone(table, gone, home, move)
         if changed:
-            self._keep(changed)
+            self._keep(changed, home, move)
 
     def _gone(self, table: str, gone: list[Keys], home: End | None, move: Move) -> None:
         """The application deleted these since: so does the copy at home go."""
         if home is not None and self.shapes.identity(table):
             marks = self.run.state.marks(self.outcome.cell.name, move.action.home)
-            home.begin()
-            move.delete_home(home, table, gone, home.ours("t", marks))
-            home.commit()
+            take_back(
+                self.run.state, move.action.home, self.graph, home, {table: gone},
+                home.ours("t", marks),
+            )  # fmt: skip
         self._remember(self.skip, table, gone)
 
-    def _keep(self, found: Found) -> None:
+    def _keep(self, found: Found, home: End | None, move: Move) -> None:
         """Keep rows for the next round, and every going row that they refer to."""
         waiting = dict(found)
+        kept: Found = {}
         while waiting:
             table, keys = waiting.popitem()
+            kept[table] = [*kept.get(table, []), *keys]
             self.run.postponed += len(keys)
             rows = self._remember(self.keep, table, keys)
             if not self.shapes.identity(table):
@@ -281,6 +339,8 @@ class Removal:
                 )
                 if parents:
                     waiting[edge.parent] = [*waiting.get(edge.parent, []), *parents]
+        if home is not None and home.tells:
+            move.keep(home, kept)
 
     def _remember(self, into: dict[str, str], table: str, keys: list[Keys]) -> str:
         """Add key texts to a set; the relation of these keys alone, in the store's own types."""
@@ -307,9 +367,11 @@ class Removal:
     def _free(self, table: str, span: str) -> str:
         """Rows of the batch that are neither kept nor gone, over alias `g`."""
         out = [span]
-        for known in (self.keep, self.skip):
-            if table in known:
-                out.append(f"NOT EXISTS ({self._in(table, known[table])})")
+        out += [
+            f"NOT EXISTS ({self._in(table, known[table])})"
+            for known in (self.keep, self.skip)
+            if table in known
+        ]
         return " AND ".join(out)
 
     def _in(self, table: str, rows: str) -> str:

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from domicile.apply.alone import alone, stopping
 from domicile.apply.context import Run
 from domicile.apply.ends import End, end_of
 from domicile.apply.lake import LakeMove, settle
@@ -17,6 +18,7 @@ from domicile.apply.move import Move
 from domicile.apply.purge import purge
 from domicile.apply.refuse import Cap, check_before, check_drift
 from domicile.apply.schema import finish_tables, make_schemas
+from domicile.apply.settle import settle_moves, take_back_strays, unsettled
 from domicile.errors import PlanRefused, Stopped, StoreUnreachable, UsageError
 from domicile.estate.model import Estate
 from domicile.evidence.place import open_log, state_directory
@@ -47,6 +49,7 @@ class Ends:
             raise UsageError(f"store {store.name}: rows of a {store.capabilities.kind} stay there")
         with store.write() as session:
             end = end_of(session)
+            end.alone()
             self.ends[store.name] = end
             self.seen[store.name] = end.snapshot()
             yield session
@@ -73,14 +76,20 @@ def apply_plan(
     try:
         log = open_log(directory, estate.name)
         run = Run(plan, state, log, secrets.token_hex(8), progress)
-        try:
-            check_before(plan, estate, mandates, state)
-            return _apply(run, estate, mandates, day, cap, approved)
-        except PlanRefused as error:
-            run.entries = []
-            run.note("refusal", reason=error.code, plan=plan["digest"])
-            run.flush()
-            raise
+        with alone(directory), stopping():
+            try:
+                check_before(plan, estate, mandates, state)
+                return _apply(run, estate, mandates, day, cap, approved)
+            except PlanRefused as error:
+                run.entries = []
+                run.note("refusal", reason=error.code, plan=plan["digest"])
+                run.flush()
+                raise
+            except StoreUnreachable as error:
+                if not run.started:
+                    raise
+                # Half-way: whatever the journal knows is taken up again.
+                raise Stopped(error.message, hint=error.hint) from error
     finally:
         state.close()
 
@@ -91,13 +100,11 @@ def _apply(
 ) -> dict[str, Any]:  # fmt: skip
     resumed = run.state.run_state(run.digest) == "started"
     moved: dict[str, int] = {}
-    held = 0
-    for number in range(ROUNDS):
-        run.postponed = 0
-        first = number == 0
-        if not first or resumed:
-            _settle_pairs(run, estate)
+    first, rounds, held = True, 0, 0
+    while True:
+        run.postponed, run.again = 0, False
         settle(run, estate)
+        _settle(run, estate)
         ends = Ends()
         with Survey(estate, run.state, ends.open) as survey:
             fresh = Planner(survey, mandates, day, marks=_marks(run, ends)).run()
@@ -113,7 +120,10 @@ def _apply(
                         hint="approve it with --yes, or answer y", code="not_approved",
                     )  # fmt: skip
                 _start(run, resumed)
-            if first and make_schemas(run, survey, fresh):
+                first = False
+                if make_schemas(run, survey, fresh):
+                    continue
+            if _take_back(run, survey, fresh, ends):
                 continue
             held = sum(
                 outcome.verdicts.work.count(h)
@@ -122,14 +132,15 @@ def _apply(
             )
             for outcome in fresh:
                 _carry_out(run, outcome, ends, moved)
-        if not run.postponed:
+        rounds += 1
+        if not run.postponed and not run.again:
             break
-    else:
-        raise Stopped(
-            f"{run.postponed} rows kept changing while they were being moved; "
-            "they are where they were, and nothing was lost",
-            hint="run the same command again, best at a quieter time",
-        )
+        if run.postponed and rounds >= ROUNDS:
+            raise Stopped(
+                f"{run.postponed} rows kept changing while they were being moved; "
+                "they are where they were, and nothing was lost",
+                hint="run the same command again, best at a quieter time",
+            )
     began = time.monotonic()
     purged = purge(run, estate)
     unpurged = [p for store in purged for p in store["problems"]]
@@ -140,12 +151,13 @@ def _apply(
             f"purged: {named}",
             hint="mend that and run the same command again: it goes on with the purge",
         )
-    run.state.set_run(run.digest, "finished")
     run.note(
         "apply_finished", plan=run.digest, run=run.number, outcome="done",
         rows=sum(moved.values()), held=held,
     )  # fmt: skip
     run.flush()
+    # Last: a plan that the state calls finished is refused, and the log could not be mended.
+    run.state.set_run(run.digest, "finished")
     return {
         "version": 1, "plan": run.digest, "run": run.number, "finished": True,
         "moved": [{"table": t, "rows": n} for t, n in sorted(moved.items())],
@@ -155,6 +167,7 @@ def _apply(
 
 def _start(run: Run, resumed: bool) -> None:
     run.state.set_run(run.digest, "started")
+    run.started = True
     run.note(
         "apply_started", plan=run.digest, run=run.number, steps=len(run.plan["steps"]),
         resumed=resumed,
@@ -168,6 +181,9 @@ def _carry_out(run: Run, outcome: Outcome, ends: Ends, moved: dict[str, int]) ->
     for action, closure in outcome.closures.items():
         if not closure.going:
             continue
+        if source.spent:
+            run.again = True
+            break
         home = ends.ends[action.home] if action.home else None
         if any(outcome.labels.purges(n) for n in outcome.labels.clauses
                if outcome.labels.action(n) == action):  # fmt: skip
@@ -194,6 +210,32 @@ def _carry_out(run: Run, outcome: Outcome, ends: Ends, moved: dict[str, int]) ->
         run.flush()
     if not source.concurrent:
         source.rollback()
+        source.spent = True
+
+
+def _settle(run: Run, estate: Estate) -> None:
+    """Settle what an earlier run or round left open, in transactions of its own."""
+    if not unsettled(run.state):
+        return
+    ends = Ends()
+    with Survey(estate, None, ends.open) as survey:
+        ends.release()
+        settle_moves(run, survey.cells, ends.ends)
+
+
+def _take_back(run: Run, survey: Survey, fresh: list[Outcome], ends: Ends) -> int:
+    """Take back copies of what is not to go any more, from every home that can tell them."""
+    count = 0
+    for outcome in fresh:
+        closures = {a.home: c for a, c in outcome.closures.items() if a.home}
+        for home in survey.of(outcome.cell.declared.holds):
+            end = ends.ends[home.name]
+            if home is not outcome.cell and end.tells:
+                count += take_back_strays(
+                    run, outcome.cell, home, ends.ends[outcome.cell.name], end,
+                    closures.get(home.name),
+                )  # fmt: skip
+    return count
 
 
 def _marks(run: Run, ends: Ends) -> Callable[[str, str], str]:
@@ -203,33 +245,3 @@ def _marks(run: Run, ends: Ends) -> Callable[[str, str], str]:
         return ends.ends[home].ours("t", run.state.marks(source, home))
 
     return condition
-
-
-def _settle_pairs(run: Run, estate: Estate) -> None:
-    """Rows without a key, committed at home, whose deletion was cut off: take them back.
-
-    Raises StoreUnreachable when a store no longer knows what became of its transaction.
-    """
-    pairs = run.state.pairs()
-    if not pairs:
-        return
-    ends = Ends()
-    with Survey(estate, None, ends.open):
-        ends.release()
-        for source, home, tables, mark, source_mark in pairs:
-            deleted = ends.ends[source].committed(source_mark)
-            if deleted is None:
-                raise StoreUnreachable(
-                    source, "it no longer knows whether a deletion of ours was committed",
-                    hint=f"compare {', '.join(tables)} at {source} and {home} by hand",
-                )  # fmt: skip
-            if not deleted:
-                end = ends.ends[home]
-                end.begin()
-                for table in tables:
-                    end.session.execute(
-                        f"DELETE FROM {end.session.dialect.table(table)} AS t "
-                        f"WHERE {end.ours('t', [mark])}"
-                    )
-                end.commit()
-    run.state.end_pairs()

@@ -55,7 +55,8 @@ def make_schemas(run: Run, survey: Survey, outcomes: Sequence[Outcome]) -> bool:
                 digest=outcome.cell.schema.digest, plan=run.digest, run=run.number,
             )  # fmt: skip
             run.flush()
-            made = True
+            # Rows of a lake go home without the home's session: nothing is to be planned anew.
+            made = made or not isinstance(home.store, ParquetStore)
     return made
 
 

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from domicile.errors import DeclarationError, StoreRefused, StoreUnreachable
+from domicile.errors import DeclarationError, StoreBusy, StoreRefused, StoreUnreachable
 from domicile.estate import model
 from domicile.stores import postgres_reflect
 from domicile.stores.base import Capabilities, Row
@@ -45,7 +45,16 @@ def run(work: Coroutine[Any, Any, T] | Awaitable[T]) -> T:
     async def wait() -> T:
         return await work
 
-    return _loop.run_until_complete(wait())
+    task = _loop.create_task(wait())
+    try:
+        return _loop.run_until_complete(task)
+    except BaseException:
+        # Control-C: what the task was waiting for is cancelled, also in the server.
+        if not task.done():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                _loop.run_until_complete(task)
+        raise
 
 
 LOAD_ROWS = 50_000
@@ -385,6 +394,10 @@ def reason(error: Exception) -> str:
     return text.split(': "', 1)[0]
 
 
+_BUSY = ("55P03", "40P01", "40001")
+"""SQLSTATE of a lock that was not given in time, a broken deadlock, a serialization failure."""
+
+
 def refused(store: str, error: Exception) -> StoreRefused | StoreUnreachable:
     """What the server said, as one of our errors: gone away, or refused with what to do."""
     if isinstance(
@@ -408,7 +421,8 @@ def refused(store: str, error: Exception) -> StoreRefused | StoreUnreachable:
         "25006": "the store is read only: use the primary, or another home",
     }
     where = f" ({', '.join(named)})" if named else ""
-    return StoreRefused(
+    kind = StoreBusy if state in _BUSY else StoreRefused
+    return kind(
         store, f"{reason(error)}{where} [SQLSTATE {state}]",
         hint=hints.get(state, "nothing was lost; mend the cause and run the same command again"),
     )  # fmt: skip

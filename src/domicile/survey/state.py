@@ -253,6 +253,11 @@ class State:
             found.setdefault(name, []).append((tuple(json.loads(keys)), digest))
         return found
 
+    def all_copied(self) -> list[tuple[str, str]]:
+        """The (home, transaction) of all that `copied` knows."""
+        rows = self.connection.execute("SELECT DISTINCT home, mark FROM copied")
+        return [(str(r[0]), str(r[1])) for r in rows]
+
     def forget_copied(self, home: str, mark: str) -> None:
         """These rows are settled."""
         self.write("DELETE FROM copied WHERE home = ? AND mark = ?", (home, mark))

@@ -1,0 +1,247 @@
+"""What an earlier run left half-way is settled before anything new is done.
+
+Rows are copied home first and deleted at the source later, so a run that was cut off leaves rows at
+both ends. The journal tells which transaction at home wrote them, and which one at the source was
+about to delete them; the stores tell what became of those. Then:
+
+- a deletion that was committed: the rows at home are the people's, for good;
+- one that was not: they are copies. What is still to go is found equal and stays; what the
+  application deleted in the meantime, or what is to stay after all, is taken back at home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+
+from domicile.apply.context import Run
+from domicile.apply.ends import End
+from domicile.apply.keys import listed, parents_first
+from domicile.errors import StoreError, StoreUnreachable
+from domicile.plan.closure import Closure
+from domicile.plan.home import row_digest
+from domicile.survey.graph import Graph
+from domicile.survey.ownership import Shapes
+from domicile.survey.state import Keys, State
+from domicile.survey.stubs import Stubs
+from domicile.survey.survey import Cell
+from domicile.survey.work import Work
+
+
+def unsettled(state: State) -> bool:
+    """Whether an earlier run left something to be settled before the survey."""
+    return bool(state.pairs() or state.deletions() or state.all_copied())
+
+
+def settle_moves(run: Run, cells: Mapping[str, Cell], ends: Mapping[str, End]) -> None:
+    """Settle batches and pairs whose end was not noted; before anything is surveyed.
+
+    Raises StoreUnreachable when a store no longer knows what became of its transaction.
+    """
+    state = run.state
+    for batch in state.deletions():
+        if batch.source not in ends or batch.home not in ends:
+            continue
+        committed = ends[batch.source].committed(batch.source_mark)
+        if committed is None:
+            continue  # rows at home are then never taken back, and compared as before
+        if committed:
+            state.forget_copied(batch.home, batch.mark)
+        state.end_deletion(batch.home, batch.mark, committed=committed)
+    for home, mark in state.all_copied():
+        if home in ends:
+            _take_back_copied(state, cells[home], ends[home], mark)
+    _settle_pairs(state, cells, ends)
+
+
+def _take_back_copied(state: State, cell: Cell, end: End, mark: str) -> None:
+    """Rows at a home that cannot tell who wrote them, and that the source did not delete."""
+    shapes = Shapes(cell.graph, end.session.dialect)
+    dialect = end.session.dialect
+    with _transaction(end):
+        for table, rows in state.copied(cell.name, mark).items():
+            shape = end.session.schema.tables.get(table)
+            if shape is None:
+                continue
+            columns = [c.name for c in shape.columns if not c.generated]
+            digest = row_digest(end.session, table, "t", columns)
+            texts = [
+                dialect.text(f"t.{dialect.quote(c)}", shape.column(c).kind)
+                for c in shapes.identity(table)
+            ]
+            labels = shapes.labels(table)
+            name = f"taken_{table}"[:60]
+            end.session.load(
+                name, [(k, "text") for k in [*labels, "digest"]], ((*k, d) for k, d in rows)
+            )
+            match = " AND ".join(
+                f"x.{k} = {e}" for k, e in zip([*labels, "digest"], [*texts, digest], strict=True)
+            )
+            end.session.execute(
+                f"DELETE FROM {dialect.table(table)} AS t "
+                f"WHERE EXISTS (SELECT 1 FROM {dialect.temp(name)} x WHERE {match})"
+            )
+            end.session.execute(f"DROP TABLE {dialect.temp(name)}")
+    state.forget_copied(cell.name, mark)
+
+
+def _settle_pairs(state: State, cells: Mapping[str, Cell], ends: Mapping[str, End]) -> None:
+    """Rows without a key, committed at home, whose deletion was cut off: take them back."""
+    for source, home, tables, mark, source_mark in state.pairs():
+        if source not in ends or home not in ends:
+            continue
+        deleted = ends[source].committed(source_mark)
+        if deleted is None:
+            raise StoreUnreachable(
+                source, "it no longer knows whether a deletion of ours was committed",
+                hint=f"compare {', '.join(tables)} at {source} and {home} by hand",
+            )  # fmt: skip
+        if not deleted:
+            end = ends[home]
+            with _transaction(end):
+                for table in tables:
+                    end.session.execute(
+                        f"DELETE FROM {end.session.dialect.table(table)} AS t "
+                        f"WHERE {end.of_pair('t', table, mark)}"
+                    )
+        state.end_pair(home, mark)
+
+
+def take_back_strays(
+    run: Run, cell: Cell, home: Cell, source_end: End, end: End, closure: Closure | None
+) -> int:
+    """Take back copies at home of rows that are not to go any more; how many they were.
+
+    Of what the survey has just found to go (`closure`), everything has its copy; any other row
+    that is marked as a copy was deleted by the application, or stays after all.
+    """
+    marks = run.state.copies(cell.name, home.name)
+    if not marks:
+        return 0
+    found: dict[str, list[Keys]] = {}
+    shapes = Shapes(home.graph, end.session.dialect)
+    with _transaction(end):
+        for table in home.schema.tables:
+            if not (shapes.identity(table) and _touchable(end, table)):
+                continue
+            strays = _strays(cell, home, source_end, end, table, end.ours("t", marks), closure)
+            if strays:
+                found[table] = strays
+    if not found:
+        return 0
+    return take_back(run.state, home.name, home.graph, end, found, end.ours("t", marks))
+
+
+def _touchable(end: End, table: str) -> bool:
+    """Whether the journal can tell copies of this table from rows that were moved."""
+    columns = end.session.schema.tables[table].columns
+    return any(not (c.generated or c.identity) for c in columns)
+
+
+def _strays(
+    cell: Cell, home: Cell, source: End, end: End, table: str, ours: str, closure: Closure | None
+) -> list[Keys]:
+    there, here = end.session.dialect, source.session.dialect
+    shapes = Shapes(home.graph, there)
+    shape = home.schema.tables[table]
+    texts = ", ".join(
+        there.text(f"t.{there.quote(c)}", shape.column(c).kind) for c in shapes.identity(table)
+    )
+    rows = end.session.stream(f"SELECT {texts} FROM {there.table(table)} t WHERE {ours}")
+    going = closure.going.get(table) if closure else None
+    if going is None:
+        return [row for batch in rows for row in batch]
+    work = Work(source.session, "stray")
+    labels = shapes.labels(table)
+    name = f"stray_{table}"[:60]
+    source.session.load(name, [(k, "text") for k in labels], (r for b in rows for r in b))
+    mine = cell.graph.table(table)
+    match = " AND ".join(
+        f"x.{k} = {here.text(f'g.{k}', mine.column(c).kind)}"
+        for k, c in zip(labels, Shapes(cell.graph, here).identity(table), strict=True)
+    )
+    listed_keys = ", ".join(f"x.{k}" for k in labels)
+    found = source.session.query(
+        f"SELECT {listed_keys} FROM {here.temp(name)} x "
+        f"WHERE NOT EXISTS (SELECT 1 FROM {going} g WHERE {match})"
+    )
+    work.drop(here.temp(name))
+    return found
+
+
+def take_back(
+    state: State, store: str, graph: Graph, end: End, found: Mapping[str, list[Keys]], ours: str
+) -> int:
+    """Delete copies at home, by their keys, while they are still as we wrote them.
+
+    A row that others point at there becomes a stub, so that their keys hold; where none can
+    stand, it stays. How many rows went or became stubs.
+    """
+    forms = Stubs(graph, end.session.dialect)
+    shapes = forms.shapes
+    dialect = end.session.dialect
+    count = 0
+    noted: list[tuple[str, list[Keys]]] = []
+    with _transaction(end):
+        for table, keys in _children_first(graph, found):
+            identity = shapes.identity(table)
+            shape = end.session.schema.tables[table]
+            name = dialect.table(table)
+            texts = ", ".join(
+                dialect.text(f"t.{dialect.quote(c)}", shape.column(c).kind) for c in identity
+            )
+            with listed(end, table, identity, keys) as these:
+                mine = f"{these} AND {ours}"
+                if end.concurrent:
+                    end.lock(f"SELECT 1 FROM {name} t WHERE {mine}", "t")
+                pointed = " OR ".join(
+                    f"EXISTS (SELECT 1 FROM {dialect.table(e.child)} c "
+                    f"WHERE {shapes.refers(e, 'c', 't')}"
+                    + (f" AND NOT ({shapes.refers(e, 't', 't')})" if e.child == table else "")
+                    + ")"
+                    for e in graph.into(table)
+                    if e.binding
+                )
+                free = f"NOT ({pointed})" if pointed else "1 = 1"
+                # Again while rows of this table went that pointed at others of it.
+                delete = f"DELETE FROM {name} AS t WHERE {mine} AND {free}"
+                while gone := end.session.execute(delete):
+                    count += gone
+                values = forms.values(table)
+                rest = end.session.query(f"SELECT {texts} FROM {name} t WHERE {mine}")
+                if not rest or values is None:
+                    continue
+                with state.transaction():
+                    state.note_stubs(store, table, ((k, []) for k in rest))
+                kept = forms.kept(table)
+                sets = ", ".join(
+                    f"{dialect.quote(c)} = {v}" for c, v in values.items() if c not in kept
+                )
+                if sets:
+                    end.session.execute(f"UPDATE {name} AS t SET {sets} WHERE {mine}")
+                noted.append((table, rest))
+                count += len(rest)
+    with state.transaction():
+        for table, keys in noted:
+            state.sure_stubs(store, table, keys)
+    return count
+
+
+def _children_first(
+    graph: Graph, found: Mapping[str, list[Keys]]
+) -> Iterator[tuple[str, list[Keys]]]:
+    for table in reversed(parents_first(graph)):
+        if table in found:
+            yield table, found[table]
+
+
+@contextmanager
+def _transaction(end: End) -> Iterator[None]:
+    end.begin()
+    try:
+        yield
+        end.commit()
+    except BaseException:
+        with suppress(StoreError):
+            end.rollback()
+        raise

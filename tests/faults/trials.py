@@ -1,0 +1,233 @@
+"""One trial: apply is disturbed, what is there is compared, apply is resumed, compared again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT
+from tests.faults.estate import KEYS, Contents, broken_keys, declare, fill, read
+from tests.servers import TestServer
+
+FORMS = ("die_before", "die_after", "fail_before", "fail_after")
+RESUMES = 8
+"""Runs in which a disturbed apply must come to its end."""
+
+
+class Zygote:
+    """The process that forks commands; see `zygote.py`."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.zygote"], cwd=ROOT, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "DOMICILE_TRACE": "1"},
+        )  # fmt: skip
+
+    def start(self, request: dict[str, Any]) -> int:
+        """Start one command; its process id."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return int(self._answer()["pid"])
+
+    def wait(self) -> int:
+        """The exit code of the command that was started, negative for a signal."""
+        return int(self._answer()["exit"])
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, "the process that forks commands has ended"
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        """End it."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=10)
+
+
+@dataclass
+class Place:
+    """Two databases and a directory with estate and plan: where one trial happens."""
+
+    directory: Path
+    source: str
+    home: str
+    zygote: Zygote
+    batch: int
+    points: list[str] = field(default_factory=list)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What the declarations need."""
+        return {"FAULTS_SOURCE": self.source, "FAULTS_HOME": self.home}
+
+    def start(self, *args: str, fault: dict[str, Any] | None = None) -> int:
+        """Start a command in the background; its process id."""
+        return self.zygote.start({
+            "args": [*args, "--estate", str(self.directory / "estate.yaml"), "--quiet"],
+            "env": self.env, "output": str(self.directory / "output"), "batch": self.batch,
+            "fault": fault,
+        })  # fmt: skip
+
+    def run(self, *args: str, fault: dict[str, Any] | None = None) -> int:
+        """Run a command to its end; its exit code."""
+        self.start(*args, fault=fault)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the command that was started."""
+        code = self.zygote.wait()
+        tally = self.directory / "output.points"
+        self.points = json.loads(tally.read_text()) if tally.exists() else []
+        return code
+
+    def apply(self, fault: dict[str, Any] | None = None) -> int:
+        """`domicile apply plan.json --yes`."""
+        return self.run("apply", str(self.plan), "--yes", fault=fault)
+
+    @property
+    def plan(self) -> Path:
+        """The plan's file."""
+        return self.directory / "plan.json"
+
+    def contents(self) -> tuple[Contents, Contents]:
+        """Everything at the source and at home."""
+        return read(self.source), read(self.home)
+
+    def output(self) -> str:
+        """What the commands said."""
+        return (self.directory / "output").read_text()
+
+    def resume(self, codes: tuple[int, ...] = (5,)) -> None:
+        """Apply again until it is done."""
+        for _ in range(RESUMES):
+            code = self.apply()
+            if code == 0:
+                return
+            assert code in codes, f"exit code {code}\n{self.output()}"
+        raise AssertionError(f"not done after {RESUMES} runs\n{self.output()}")
+
+
+class Bench:
+    """The templates that trials are copied from, and what an undisturbed run makes of them."""
+
+    def __init__(
+        self, server: TestServer, directory: Path, *, people: int = 60, batch: int = 150,
+        purge: bool = False, home: TestServer | None = None,
+    ) -> None:  # fmt: skip
+        self.server, self.directory, self.batch, self.purge = server, directory, batch, purge
+        self.home_server = home or server
+        self.zygote = Zygote()
+        self.count = 0
+        self.name = directory.name.replace("-", "_")
+        server.create_database(f"{self.name}_source")
+        self.home_server.create_database(f"{self.name}_home")
+        if home is None:
+            fill(server, f"{self.name}_source", f"{self.name}_home", people)
+        self.template = directory / "template"
+        declare(self.template, purge=purge)
+        first = self.place(self.template)
+        assert first.run("plan", "-o", str(first.plan)) == 0, first.output()
+        self.before = first.contents()
+        whole = self.place()
+        began = time.monotonic()
+        assert whole.apply() == 0, whole.output()
+        self.seconds = time.monotonic() - began
+        self.points = whole.points
+        self.after = whole.contents()
+        self.drop(whole)
+
+    def place(self, directory: Path | None = None) -> Place:
+        """A fresh copy of everything, the plan included."""
+        self.count += 1
+        if directory is None:
+            directory = self.directory / str(self.count)
+            shutil.copytree(self.template, directory)
+            (directory / "output").write_text("")
+        urls = [
+            server.create_database(f"{self.name}_{end}_{self.count}", f"{self.name}_{end}")
+            for server, end in ((self.server, "source"), (self.home_server, "home"))
+        ]
+        return Place(directory, urls[0], urls[1], self.zygote, self.batch)
+
+    def drop(self, place: Place) -> None:
+        """Remove a place."""
+        number = place.source.rsplit("_", 1)[1]
+        self.server.drop_database(f"{self.name}_source_{number}")
+        self.home_server.drop_database(f"{self.name}_home_{number}")
+        shutil.rmtree(place.directory)
+
+    def close(self) -> None:
+        """End the process that forks commands."""
+        self.zygote.close()
+
+    # What must be true.
+
+    def nothing_lost(self, place: Place) -> None:
+        """Every row that existed is at the source or at home, with all its values."""
+        source, home = place.contents()
+        for table, lines in self.before[0].items():
+            if table == "audit":
+                continue
+            there = Counter(source[table]) + Counter(home[table])
+            missing = Counter(lines) - there
+            assert not missing, f"lost from {table}: {list(missing)[:5]}\n{place.output()}"
+
+    def as_undisturbed(self, place: Place) -> None:
+        """The two stores hold exactly what an undisturbed run leaves."""
+        for end, now, then in zip(
+            ("source", "home"), place.contents(), self.after, strict=True
+        ):
+            for table in [*KEYS, "audit"]:
+                more = Counter(now[table]) - Counter(then[table])
+                less = Counter(then[table]) - Counter(now[table])
+                assert not more, f"{end} has more in {table}: {list(more)[:5]}\n{place.output()}"
+                assert not less, f"{end} has less in {table}: {list(less)[:5]}\n{place.output()}"
+
+    def whole(self, place: Place) -> None:
+        """Keys hold at both ends, `verify` finds nothing failed, a second plan has no steps."""
+        assert not broken_keys(place.source)
+        assert not broken_keys(place.home)
+        said = place.directory / "output"
+        said.write_text("")
+        place.run("verify", "--json")
+        failed = [c for c in json.loads(said.read_text())["checks"] if c["status"] == "failed"]
+        # Without a purge their bytes stay in the files, and verify says so.
+        assert [c for c in failed if self.purge or not c["name"].startswith("files")] == []
+        again = place.directory / "again.json"
+        assert place.run("plan", "-o", str(again)) == 0, place.output()
+        assert json.loads(again.read_text())["steps"] == []
+
+    # The disturbances.
+
+    def kill_at(self, place: Place, seconds: float) -> int:
+        """kill -9 of a running apply; its exit code, 0 when it was faster."""
+        pid = place.start("apply", str(place.plan), "--yes")
+        time.sleep(seconds)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        return place.wait()
+
+    def after_kill(self, place: Place, *, thorough: bool) -> None:
+        """What must be true after any disturbance, before and after resuming."""
+        self.nothing_lost(place)
+        if place.apply() != 0:
+            place.resume()
+        self.as_undisturbed(place)
+        if thorough:
+            self.whole(place)

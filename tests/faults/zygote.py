@@ -1,0 +1,108 @@
+"""Runs `domicile` commands in forked children, so that a trial does not pay for the imports.
+
+Reads requests as lines of JSON and answers in kind: `{"pid": n}` when the child has started,
+`{"exit": code}` when it has ended (negative: by that signal). A request:
+
+    {"args": [...], "env": {...}, "output": FILE, "batch": ROWS, "fault": {…} or null}
+
+A fault is `{"nth": n, "form": f}`: of all durable writes (commits of stores, writes of the state
+and of the log) the n-th one is hit: `die_before`, `die_after`, `fail_before` (not persisted),
+`fail_after` (persisted but reported failed). With `nth` 0 nothing is hit. At its end the child
+writes how many there were to `FILE.points`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from domicile.apply import ends, move
+from domicile.cli import apply, main, plan, verify  # noqa: F401 - imported once, for all children
+from domicile.errors import Stopped, StoreUnreachable
+from domicile.evidence.log import Log
+from domicile.plan import make  # noqa: F401
+from domicile.plan import verify as checks  # noqa: F401
+from domicile.survey import state
+
+
+class Faults:
+    """Counts the durable writes of one child, and hits one of them."""
+
+    def __init__(self, nth: int, form: str, tally: Path) -> None:
+        self.nth, self.form, self.tally = nth, form, tally
+        self.points: list[str] = []
+
+    def wrap(self, owner: Any, name: str, failure: Callable[[Any], Exception]) -> None:
+        """Put ourselves around a method that writes durably."""
+        real = getattr(owner, name)
+
+        def wrapped(this: Any, *args: Any, **kwargs: Any) -> Any:
+            self.points.append(f"{owner.__name__}.{name}")
+            hit = len(self.points) == self.nth
+            if hit and self.form == "die_before":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if hit and self.form == "fail_before":
+                raise failure(this)
+            result = real(this, *args, **kwargs)
+            if hit and self.form == "die_after":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if hit and self.form == "fail_after":
+                raise failure(this)
+            return result
+
+        setattr(owner, name, wrapped)
+
+    def install(self) -> None:
+        """Wrap every durable write of apply."""
+        lost = lambda _: StoreUnreachable("store", "the connection was lost")  # noqa: E731
+        self.wrap(ends.PostgresEnd, "commit", lost)
+        self.wrap(ends.SqliteEnd, "commit", lost)
+        self.wrap(state.State, "write", lambda _: Stopped("the state could not be written"))
+        self.wrap(Log, "append", lambda _: Stopped("the log could not be written"))
+
+    def report(self) -> None:
+        """Write the points that were passed."""
+        self.tally.write_text(json.dumps(self.points))
+
+
+def child(request: dict[str, Any]) -> int:
+    """One command, as the program would run it."""
+    with Path(request["output"]).open("a") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    os.environ.update(request["env"])
+    move.BATCH_ROWS = request["batch"]
+    fault = request["fault"] or {"nth": 0, "form": ""}
+    faults = Faults(fault["nth"], fault["form"], Path(request["output"] + ".points"))
+    faults.install()
+    code = main.main(request["args"])
+    faults.report()
+    sys.stdout.flush()
+    return code
+
+
+def serve() -> None:
+    """Answer requests until the input ends."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            os.setpgid(0, 0)
+            os.close(0)
+            code = 71
+            try:
+                code = child(request)
+            finally:
+                os._exit(code)
+        print(json.dumps({"pid": pid}), flush=True)
+        _, status = os.waitpid(pid, 0)
+        print(json.dumps({"exit": os.waitstatus_to_exitcode(status)}), flush=True)
+
+
+if __name__ == "__main__":
+    serve()
