@@ -1,6 +1,6 @@
 """What the values of a column look like, many patterns at once.
 
-Two passes, both hyperscan's (docs/decisions/classification-engine.md). Of a spread of the sample,
+Two passes, both hyperscan's (docs/decisions, 3). Of a spread of the sample,
 each whole value is matched against every shape a value can have; then the whole text is searched
 for people's data inside longer values, until there is evidence enough. Checksums and look-ups see
 a bounded part. What this module returns is counts, and a bounded list that its caller lets go.

@@ -25,7 +25,7 @@ PIECE = 8 << 20
 
 LITERALS = 50_000
 """Addresses up to which hyperscan looks for all at once, 600 MB/s and more once its tables are made
-(30 µs an address); with more, every `@` is looked at (docs/decisions/classification-engine.md)."""
+(30 µs an address); with more, every `@` is looked at (docs/decisions, 3)."""
 
 _TAIL = 4  # bytes before the @ that are looked up together with the domain
 _HEAD = 3  # bytes after the @ that rule out most places at once
