@@ -91,7 +91,7 @@ class World:
         root = self.root / where
         return {
             str(p.relative_to(root)): pq.ParquetFile(p).read()
-            for p in sorted(root.rglob("*.parquet"))
+            for p in sorted(root.rglob("[!.]*.parquet"))
         }
 
     def rows(self, where: str, table: str = "watch") -> list[str]:

@@ -15,8 +15,8 @@ from domicile.plan.fit import misfit as misfits
 from domicile.plan.home import Home
 from domicile.plan.verdicts import Verdicts
 from domicile.survey.ghosts import Person, lines
+from domicile.survey.lake_people import lookups_of
 from domicile.survey.ownership import Ownership
-from domicile.survey.people import BLOCK
 from domicile.survey.survey import Cell, Survey
 from domicile.survey.work import Work
 
@@ -40,13 +40,9 @@ class Outcome:
         """Who is to be acted on here: how many, and a digest over their keys in any order."""
         count = total = 0
         for name, table in self.ownership.people.items():
-            people = self.cell.people[name]
-            query = f"SELECT {people.key_texts()} FROM {table} p WHERE p.lo >= {BLOCK}"
-            for batch in self.cell.session.stream(query):
-                count += len(batch)
-                for row in batch:
-                    person = hashlib.blake2b(repr((name, *row)).encode(), digest_size=16)
-                    total += int.from_bytes(person.digest())
+            people, number = self.cell.people[name].acted_on(table)
+            count += people
+            total += number
         total %= 1 << 128
         digest = "sha256:" + hashlib.sha256(total.to_bytes(16)).hexdigest()
         return {"store": self.cell.name, "people": count, "digest": digest}
@@ -102,7 +98,8 @@ class Planner:
             tables[name] = register.number(labels.label, seen, start)
             start += sum(seen.values())
         ownership = Ownership(
-            cell.session, cell.graph, tables, stubs=cell.stubs, ghosts=self._ghosts(cell, tables)
+            cell.session, cell.graph, tables, stubs=cell.stubs, ghosts=self._ghosts(cell, tables),
+            lookups=lookups_of(cell.people),
         )
         ownership.run()
         verdicts = Verdicts(cell.session, cell.graph, ownership)

@@ -60,7 +60,8 @@ class Verdicts:
                 select += " AND w.present = 1"
             parts = [select]
             mixed = f"w.hi >= {BLOCK} AND NOT {same} AND {real}"
-            if role == "plain" and self.work.any(work + " w", mixed):
+            alone = table in self.ownership.alone
+            if role == "plain" and not alone and self.work.any(work + " w", mixed):
                 self.mixed.add(table)
                 parts += self._joint(table, work, keys, mixed)
             elif role == "attachment":
@@ -70,7 +71,8 @@ class Verdicts:
                 )
             # One SELECT over the work table needs no copy of it: others read it as a subquery.
             whole = " UNION ALL ".join(parts)
-            self.moves[table] = f"({whole})" if len(parts) == 1 else self.work.create(whole)
+            once = len(parts) == 1 and not alone  # of a view it is worked out once, here
+            self.moves[table] = f"({whole})" if once else self.work.create(whole)
             self._legal(table, erasing)
             if self.graph.table(table).blocks:
                 self.hold(table, self.moves[table], BLOCKED)

@@ -9,7 +9,7 @@ from itertools import islice
 import duckdb
 
 from domicile.errors import StoreRefused
-from domicile.stores.base import Row
+from domicile.stores.base import Dialect, Row
 from domicile.stores.duckdb_text import DuckdbDialect
 from domicile.stores.schema import Schema
 
@@ -30,7 +30,7 @@ class DuckdbSession:
     ) -> None:  # fmt: skip
         self.name = name
         self.connection = connection
-        self.dialect = DuckdbDialect(database)
+        self.dialect: Dialect = DuckdbDialect(database)
         self.schema = schema
         self._streams = 0
 

@@ -11,7 +11,7 @@ from domicile.stores.schema import Kind, Table
 class DuckdbDialect:
     """The common SQL as DuckDB writes it; `database` is the catalogue that holds the tables."""
 
-    name: Literal["duckdb"] = "duckdb"
+    name: Literal["postgres", "sqlite", "duckdb"] = "duckdb"
 
     def __init__(self, database: str = "memory") -> None:
         self.database = database

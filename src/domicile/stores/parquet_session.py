@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
 import duckdb
+import pyarrow as pa
 
+from domicile.stores.base import Row
 from domicile.stores.duckdb_session import DuckdbSession, translated
 from domicile.stores.duckdb_text import DuckdbDialect
 from domicile.stores.parquet_files import LakeFile
@@ -46,10 +49,59 @@ class ParquetSession(DuckdbSession):
         files: dict[str, tuple[LakeFile, ...]], footers: Footers, root: Path,
     ) -> None:  # fmt: skip
         super().__init__(name, connection, schema)
-        self.dialect: ParquetDialect = ParquetDialect()
+        self.dialect = ParquetDialect()
         self.files = files
         self.footers = footers
         self.root = root
+
+    def load(self, name: str, columns: Sequence[tuple[str, str]], rows: Iterable[Row]) -> int:
+        """Create temporary table `name` of `(column, DuckDB's type)` and fill it; texts in bulk."""
+        if any(kind != "text" for _, kind in columns) or not columns:
+            return super().load(name, columns, rows)
+        names = [c for c, _ in columns]
+        return self.take(name, names, _texts(names, rows))
+
+    def take(self, name: str, columns: Sequence[str], batches: Iterable[pa.RecordBatch]) -> int:
+        """Create temporary table `name` of texts and fill it from Arrow; how many rows."""
+        schema = pa.schema([(c, pa.string()) for c in columns])
+        reader = pa.RecordBatchReader.from_batches(schema, batches)
+        quoted = self.dialect.temp(name)
+        with translated(self.name):
+            self.connection.register("arrow batches", reader)
+            try:
+                self.connection.execute(
+                    f'CREATE TEMPORARY TABLE {quoted} AS SELECT * FROM "arrow batches"'
+                )
+            finally:
+                self.connection.unregister("arrow batches")
+        return int(self.query(f"SELECT count(*) FROM {quoted}")[0][0])
+
+    def arrow(self, sql: str, size: int = 1_000_000) -> Iterator[pa.RecordBatch]:
+        """Run one query and yield its rows as Arrow batches; nothing else may run meanwhile."""
+        with translated(self.name):
+            yield from self.connection.sql(sql).to_arrow_reader(size)
+
+    def view(self, name: str, select: str) -> None:
+        """A temporary view: what is asked of it is worked out from the files each time."""
+        self.execute(f"CREATE OR REPLACE TEMPORARY VIEW {self.dialect.quote(name)} AS {select}")
+
+    def variable(self, name: str, bits: bytes) -> None:
+        """Keep a bitmap under a name, for `getvariable`."""
+        with translated(self.name):
+            self.connection.execute(
+                f"SET VARIABLE {self.dialect.quote(name)} = CAST(CAST(? AS BLOB) AS BIT)", [bits]
+            )
+
+
+def _texts(names: Sequence[str], rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
+    source = iter(rows)
+    schema = pa.schema([(n, pa.string()) for n in names])
+    while part := list(islice(source, 100_000)):
+        columns = [
+            pa.array([None if v is None else str(v) for v in column], pa.string())
+            for column in zip(*part, strict=True)
+        ]
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ joint exactly when `lo` and `hi` differ.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from domicile.stores.base import Dialect, Session
 from domicile.stores.schema import Kind
@@ -110,18 +111,39 @@ class Shapes:
         return f"{left} = {right}"
 
 
+class Looks(Protocol):
+    """How a referring value tells its person: SQL over the value, a whole number."""
+
+    def known(self, key: str) -> str:
+        """The value is a person's key."""
+        ...
+
+    def label(self, key: str) -> str:
+        """The person's label."""
+        ...
+
+    def number(self, key: str, label: str) -> str:
+        """The number of a person of that label."""
+        ...
+
+
 class Ownership:
     """Runs the program in one session; afterwards `work[table]` names each work table."""
 
     def __init__(
         self, session: Session, graph: Graph, people: dict[str, str], prefix: str = "",
         stubs: Mapping[str, str] | None = None, ghosts: Mapping[str, str] | None = None,
+        lookups: Mapping[str, Looks] | None = None,
     ) -> None:  # fmt: skip
         """`people`: subject → its temporary table (k1 … kn, lo, hi, pmin, pmax).
 
         `stubs`: table → keys of rows that Domicile emptied; their own references say nothing.
         `ghosts`: table → lines for stubs, brought from the cell that has the real row.
+        `lookups`: subject → how rows find its people without a join.
         """
+        self.lookups = lookups or {}
+        self.alone: set[str] = set()
+        """Tables each row of which is about one person at most."""
         self.ghosts = ghosts or {}
         self.stubs = stubs or {}
         self.session = session
@@ -131,7 +153,8 @@ class Ownership:
         self.work: dict[str, str] = {}
         self.users: dict[str, str] = {}
         self._direct: dict[str, str] = {}
-        self._create = Work(session, f"{prefix}w").create
+        self._work = Work(session, f"{prefix}w")
+        self._create = self._work.create
 
     def run(self) -> None:
         """Fill `work` for every owned table and `users` for every attachment."""
@@ -199,13 +222,19 @@ class Ownership:
             parts = [p for e in outside if (p := self._from(e, into))]
             if table in self.ghosts:
                 parts.append(self._ghosts(table))
-            into[table] = self._create(self._merged(table, parts))
+            if len(parts) == 1 and len(edges) == 1 and edges[0].subject in self.lookups:
+                into[table] = self._work.view(parts[0])
+                self.alone.add(table)
+            else:
+                into[table] = self._create(self._merged(table, parts))
         if any(inside.values()):
             self._close(tables, inside, into)
 
     def _from(self, edge: Edge, into: dict[str, str]) -> str:
         """Lines for the child rows of one edge, from the parent's lines."""
         condition = ""
+        if edge.subject in self.lookups:
+            return self._looked_up(edge, self.lookups[edge.subject])
         if edge.subject:
             relation = self.people[edge.subject]
         elif self.graph.roles[edge.parent] == "attachment":
@@ -224,6 +253,28 @@ class Ownership:
             f"FROM {self.session.dialect.table(child)} t "
             f"{self.shapes.joined(edge, 't', 'p', relation)}"
             f" WHERE {self._alive(child, 't')}"
+        )
+
+    def _looked_up(self, edge: Edge, look: Looks) -> str:
+        """Lines without a join: the person is found by the referring value itself."""
+        key = self.shapes.value(edge, "t", edge.columns[0])
+        kind = "text" if edge.json else self.graph.table(edge.child).column(edge.columns[0]).kind
+        condition = self._alive(edge.child, "t")
+        if kind != "int":
+            text = self.session.dialect.text(key, kind)
+            key = f"TRY_CAST({text} AS BIGINT)"
+            # Only a number as it is written by itself is the text of a key.
+            condition += f" AND CAST({key} AS VARCHAR) = {text}"
+        labels = self.shapes.labels(edge.child)
+        found = (
+            f"SELECT {self.shapes.named(edge.child, 't')}, {key} AS person, "
+            f"{look.label(key)} AS lo FROM {self.session.dialect.table(edge.child)} t "
+            f"WHERE {look.known(key)} AND {condition}"
+        )
+        number = f"CAST({look.number('f.person', 'f.lo')} AS BIGINT)"
+        return (
+            f"SELECT {', '.join(f'f.{k}' for k in labels)}, f.lo, f.lo AS hi, "
+            f"{number} AS pmin, {number} AS pmax FROM ({found}) f"
         )
 
     def _ghosts(self, table: str) -> str:

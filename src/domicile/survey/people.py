@@ -11,12 +11,14 @@ Everything stays beside the data, in a temporary table for each subject:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from domicile.estate.countries import country_code
 from domicile.estate.model import Path, Subject
 from domicile.stores.base import Row, Session
+from domicile.stores.parquet_session import ParquetSession
 from domicile.survey.graph import Graph, resolve
 from domicile.survey.ownership import Shapes
 
@@ -73,7 +75,7 @@ class People:
                 f"WHERE NOT EXISTS (SELECT 1 FROM {stubs} s "
                 f"WHERE {self.shapes.same(table, 'r', 's')})"
             )
-        self._create(
+        self._read(
             f"{self._raw}_0",
             f"SELECT {self.shapes.named(table, 'r')}, {residence} AS written, "
             f"substr({born}, 1, 10) AS born FROM {dialect.table(table)} r "
@@ -93,6 +95,9 @@ class People:
             for k, c in zip(self.keys, self.subject.key, strict=True)
         )
         if table:
+            if isinstance(self.session, ParquetSession):
+                self._create(f"{self._raw}_kept", f"SELECT * FROM {self.raw}")
+                self.raw = dialect.temp(f"{self._raw}_kept")
             self.session.execute(
                 f"INSERT INTO {self.raw} SELECT {keys}, residence, born, 0 FROM "
                 f"{dialect.temp(name)}"
@@ -165,20 +170,43 @@ class People:
 
     def judge(self, rules: Sequence[Rule]) -> dict[tuple[int, int], int]:
         """Which mandates protect whom; people here by (pbits, ubits)."""
-        mine = [
-            (i, r) for i, r in enumerate(rules) if not r.subjects or self.subject.name in r.subjects
-        ]
-        pbits = " + ".join([f"CASE WHEN {r.protected} THEN {1 << i} ELSE 0 END" for i, r in mine])
-        ubits = " + ".join([f"CASE WHEN {r.unknown} THEN {1 << i} ELSE 0 END" for i, r in mine])
+        pbits, ubits = self.judging(rules)
         self._create(
-            f"{self._raw}_j",
-            f"SELECT r.*, {pbits or '0'} AS pbits, {ubits or '0'} AS ubits FROM {self.raw} r",
+            f"{self._raw}_j", f"SELECT r.*, {pbits} AS pbits, {ubits} AS ubits FROM {self.raw} r"
         )
         rows = self.session.query(
             f"SELECT pbits, ubits, count(*) FROM {self.session.dialect.temp(self._raw + '_j')} "
             "GROUP BY pbits, ubits ORDER BY pbits, ubits"
         )
         return {(int(p), int(u)): int(n) for p, u, n in rows}
+
+    def judging(self, rules: Sequence[Rule]) -> tuple[str, str]:
+        """The expressions of pbits and ubits over alias `r`."""
+        mine = [
+            (i, r) for i, r in enumerate(rules) if not r.subjects or self.subject.name in r.subjects
+        ]
+        pbits = " + ".join([f"CASE WHEN {r.protected} THEN {1 << i} ELSE 0 END" for i, r in mine])
+        ubits = " + ".join([f"CASE WHEN {r.unknown} THEN {1 << i} ELSE 0 END" for i, r in mine])
+        return pbits or "0", ubits or "0"
+
+    def whole_keys(self) -> bool:
+        """Whether the key is one whole number, that eight bytes hold."""
+        if not self.local or len(self.keys) != 1:
+            return False
+        column = self.graph.table(self.subject.register.table).column(self.subject.key[0])
+        return column.kind == "int" and column.type not in ("UBIGINT", "HUGEINT", "UHUGEINT")
+
+    def acted_on(self, relation: str) -> tuple[int, int]:
+        """How many people of `relation` are to be acted on, and a number that depends on who
+        they are, in whatever order."""
+        count = total = 0
+        query = f"SELECT {self.key_texts()} FROM {relation} p WHERE p.lo >= {BLOCK}"
+        for batch in self.session.stream(query):
+            count += len(batch)
+            for row in batch:
+                person = hashlib.blake2b(repr((self.subject.name, *row)).encode(), digest_size=16)
+                total += int.from_bytes(person.digest())
+        return count, total
 
     def number(
         self, label: Callable[[int, int], int], seen: Iterable[tuple[int, int]], start: int,
@@ -221,7 +249,7 @@ class People:
                 unreadable.append(str(written))
         self.session.load(self._map, [("written", "text"), ("code", "text")], pairs)
         born = f"CASE WHEN {_iso('r.born')} THEN r.born END"
-        self._create(
+        self._read(
             self._raw,
             f"SELECT {', '.join('r.' + k for k in self.keys)}, c.code AS residence, "
             f"{born} AS born, "
@@ -253,6 +281,13 @@ class People:
         column = self.graph.table(end).column(path.column)
         expression = f"{here}.{self.session.dialect.quote(column.name)}"
         return self.session.dialect.text(expression, column.kind), joins
+
+    def _read(self, name: str, select: str) -> None:
+        """What the register says: kept, but for a lake, where reading it again costs less."""
+        if isinstance(self.session, ParquetSession):
+            self.session.view(name, select)
+        else:
+            self._create(name, select)
 
     def _create(self, name: str, select: str) -> None:
         quoted = self.session.dialect.quote(name)

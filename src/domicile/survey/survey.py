@@ -10,10 +10,12 @@ from types import TracebackType
 from domicile.errors import DeclarationError
 from domicile.estate import model
 from domicile.stores.base import Session, Store
+from domicile.stores.parquet_session import ParquetSession
 from domicile.stores.registry import open_store
 from domicile.stores.schema import Schema
 from domicile.survey.ghosts import Ghost
 from domicile.survey.graph import Graph, build
+from domicile.survey.lake_people import LakePeople
 from domicile.survey.people import People
 from domicile.survey.state import State
 from domicile.survey.stubs import Stubs
@@ -89,6 +91,9 @@ class Survey:
                 self._away(cell, subject)
             remote = {e.subject for edges in cell.graph.edges.values() for e in edges if e.subject}
             for name in sorted(remote):
+                if isinstance(cell.session, ParquetSession):
+                    cell.people[name] = self._in_lake(cell, cell.session, name)
+                    continue
                 people = People(cell.session, cell.graph, self.estate.subject(name))
                 people.add(
                     row
@@ -98,6 +103,14 @@ class Survey:
                     for row in batch
                 )
                 cell.people[name] = people
+
+    def _in_lake(self, cell: Cell, session: ParquetSession, name: str) -> LakePeople:
+        """People of a register elsewhere to whom rows of a lake refer."""
+        subject = self.estate.subject(name)
+        cells = (c for c in self.of(subject.register.holds) if name in c.people)
+        others = [c.people[name] for c in cells]
+        ordinal = self.estate.subjects.index(subject)
+        return LakePeople(session, cell.graph, subject, others, ordinal)
 
     def _open(self, declared: model.Store) -> None:
         store = open_store(declared)

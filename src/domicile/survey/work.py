@@ -23,6 +23,14 @@ class Work:
         self.session.analyse(name)
         return dialect.temp(name)
 
+    def view(self, select: str) -> str:
+        """A temporary view: nothing is kept, and what is asked of it is worked out each time."""
+        name = self.name()
+        self.session.execute(
+            f"CREATE TEMPORARY VIEW {self.session.dialect.quote(name)} AS {select}"
+        )
+        return self.session.dialect.temp(name)
+
     def _index(self, name: str) -> None:
         """SQLite joins by nested loops: without an index every lookup reads the whole table."""
         rows = self.session.query(

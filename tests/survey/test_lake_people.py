@@ -1,0 +1,98 @@
+"""People of a lake as bitmaps: the same rows, people and labels as by joins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domicile.survey.lake_people import LakePeople
+from tests.apply.lakes import World
+
+COUNTRIES = st.sampled_from(["US", "NL", "SG", "nowhere", None])
+KEYS = st.integers(-3, 40)
+LINKS = ("events.watch.user_id", "events.said.who")
+
+
+def figures(world: World) -> dict[str, Any]:
+    plan = world.plan()
+    return {
+        "steps": [(s["op"], s["table"], s["subjects"], s["rows"]) for s in plan["steps"]],
+        "held": [h for h in plan["held"] if h["store"] == "lake"],
+        "people": [(p["store"], p["people"]) for p in plan["people"]],
+        "unknown": plan["unknown"],
+    }
+
+
+@settings(
+    max_examples=10, deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
+@given(
+    people=st.dictionaries(KEYS, COUNTRIES, min_size=1, max_size=12),
+    rows=st.lists(st.one_of(st.none(), KEYS), min_size=1, max_size=30),
+    texts=st.lists(
+        st.one_of(st.none(), KEYS.map(str), st.sampled_from(["", "007", "+1", "1.0", " 1", "x"])),
+        min_size=1, max_size=20,
+    ),
+)  # fmt: skip
+def test_bitmaps_and_joins_agree(
+    tmp_path_factory: pytest.TempPathFactory, people: dict[int, Any], rows: list[int | None],
+    texts: list[str | None],
+) -> None:  # fmt: skip
+    world = World(tmp_path_factory.mktemp("w"))
+    world.declare(people, links=LINKS)
+    world.put("watch/a.parquet", {"user_id": pa.array(rows, pa.int32())})
+    world.put("said/a.parquet", {"who": pa.array(texts, pa.string())})
+    with_bits = figures(world)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LakePeople, "_bitmaps", lambda *_: {})
+        by_joins = figures(world)
+    assert with_bits == by_joins
+    americans = {k for k, c in people.items() if c == "US"}
+    expected = sum(r in americans for r in rows)
+    assert sum(n for op, t, _, n in with_bits["steps"] if (op, t) == ("move", "events.watch")) == (
+        expected
+    )
+
+
+def test_registers_in_lakes_and_in_databases_agree(tmp_path: Path) -> None:
+    people = {k: ("US", "NL")[k % 3 > 0] for k in range(5, 90)}
+    plans = []
+    for register in ("app", "people"):
+        world = World(tmp_path / register)
+        world.declare(people)
+        world.put("watch/a.parquet", {"user_id": [n % 100 for n in range(500)]})
+        if register == "people":
+            world.put(
+                "customer/a.parquet",
+                {"id": list(people), "country": list(people.values())}, where="people",
+            )  # fmt: skip
+            text = world.estate.read_text()
+            url = f"sqlite://{world.root}/app.db"
+            world.estate.write_text(text.replace(url, f"file://{world.root}/people"))
+        found = figures(world)
+        plans.append((found["steps"], found["people"][-1][1]))
+        world.apply()
+        plans[-1] += (world.rows("home"), world.rows("lake"))
+    assert plans[0] == plans[1]
+
+
+@pytest.mark.parametrize("keys", [[1, 1, 2], [1, 2_000_000_000, 5], [2**62, -(2**62), 3]])
+def test_keys_that_bitmaps_cannot_hold_go_the_common_way(tmp_path: Path, keys: list[int]) -> None:
+    world = World(tmp_path)
+    world.declare({1: "NL"})
+    world.put("customer/a.parquet", {"id": keys, "country": ["US", "US", "NL"]}, where="people")
+    world.put("watch/a.parquet", {"user_id": [*keys, 99, None]})
+    text = world.estate.read_text()
+    world.estate.write_text(
+        text.replace(f"sqlite://{world.root}/app.db", f"file://{world.root}/people")
+    )
+    world.apply()
+    american = {k for k, c in zip(keys, ["US", "US", "NL"], strict=True) if c == "US"}
+    expected = [k for k in keys if k in american]
+    assert world.rows("home") == sorted(repr({"user_id": k}) for k in expected)
