@@ -65,8 +65,10 @@ class Closure:
         self.going = {}
         for table, moves in self.verdicts.moves.items():
             select = f"SELECT m.* FROM {moves} m WHERE {action('m.label')} = {self.block}"
+            # A table of its own, so that the store's planner knows how many rows there are: with
+            # the label's arithmetic inside, it expects next to none and joins by nested loops.
             if self.work.any(f"({select})"):
-                self.going[table] = f"({select})"
+                self.going[table] = self.work.create(select)
 
     def _collisions(self, checked: set[str]) -> bool:
         """Hold what the home has under the same key with other values, and what refers to it."""
@@ -277,7 +279,7 @@ class Closure:
             )
         keys = ", ".join(f"g.{k}" for k in self.shapes.labels(edge.parent))
         return (
-            f"SELECT {keys} FROM {self.session.dialect.table(edge.child)} t "
+            f"SELECT DISTINCT {keys} FROM {self.session.dialect.table(edge.child)} t "
             f"{self.shapes.joined(edge, 't', 'g', going)} WHERE 1 = 1 {stays}"
         )
 
