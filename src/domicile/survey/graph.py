@@ -134,15 +134,22 @@ def build(estate: Estate, holds: str, schema: Schema) -> Graph:
             table = _table(graph, subject.register, f"subjects.{subject.name}.register")
             for column in subject.key:
                 _column(graph, table, column, f"subjects.{subject.name}.key")
+            _unique_key(graph, table, subject)
             graph.registers[table.name] = subject
     for declared in estate.tables:
         if declared.holds == holds:
             _table(graph, declared, "tables")
+    for named in estate.columns:
+        if named.table.holds == holds:
+            _column(graph, _table(graph, named.table, "columns"), named.column, "columns")
     for name in schema.tables:
         role = graph.declared(name).role
         graph.roles[name] = "register" if name in graph.registers else role or "plain"
         graph.edges[name] = [_edge(name, k) for k in schema.tables[name].foreign_keys]
     _add_links(graph)
+    for declared, role in estate.tables.items():
+        if declared.holds == holds and role.author is not None:
+            resolve(graph, declared.table, role.author, f"tables.{declared}.author")
     graph.direct = _reaching(graph, through_attachments=False)
     graph.owned = _reaching(graph, through_attachments=True)
     graph.order = _order(graph)
@@ -280,6 +287,25 @@ def _column(graph: Graph, table: Table, column: str, key: str) -> None:
             file=graph.estate.file, key=key,
             hint=f"its columns: {', '.join(table.names)}",
         )  # fmt: skip
+
+
+def _unique_key(graph: Graph, table: Table, subject: Subject) -> None:
+    """The key of a subject tells its people apart, by a key that the register has.
+
+    A lake declares no keys at all, so nothing can be asked of its schema.
+    """
+    if any(set(k.columns) <= set(subject.key) for k in table.keys):
+        return
+    if not any(t.keys for t in graph.schema.tables.values()):
+        return
+    have = "; ".join(", ".join(k.columns) for k in table.keys)
+    raise DeclarationError(
+        f"got {', '.join(subject.key)}, expected a key of {graph.name(table.name)}: two rows may "
+        "have the same",
+        file=graph.estate.file, key=f"subjects.{subject.name}.key",
+        hint=f"its keys: {have}" if have else
+        "that table has no key; give it a primary key, or name another register",
+    )  # fmt: skip
 
 
 def column_of(graph: Graph, table: str, column: str) -> ColumnName:
