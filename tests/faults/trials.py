@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,11 @@ class Place:
     def plan(self) -> Path:
         """The plan's file."""
         return self.directory / "plan.json"
+
+    def kill(self, pid: int) -> None:
+        """kill -9, if it is still there."""
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
     def contents(self) -> tuple[Contents, Contents]:
         """Everything at the source and at home."""
@@ -217,16 +223,13 @@ class Bench:
         """kill -9 of a running apply; its exit code, 0 when it was faster."""
         pid = place.start("apply", str(place.plan), "--yes")
         time.sleep(seconds)
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        place.kill(pid)
         return place.wait()
 
-    def after_kill(self, place: Place, *, thorough: bool) -> None:
-        """What must be true after any disturbance, before and after resuming."""
+    def after(self, place: Place, code: int, *, thorough: bool) -> None:
+        """What must be true after a disturbed run that ended with `code`, and after resuming."""
         self.nothing_lost(place)
-        if place.apply() != 0:
+        if code != 0:
             place.resume()
         self.as_undisturbed(place)
         if thorough:

@@ -153,8 +153,6 @@ class Move:
         self.marks[number] = mark
         try:
             completed = self._replace(home, replaced)
-            for table, rows in there:
-                self.touch(home, table, self.keys_of(table, rows))
             for table, select, op in work:
                 carried = self.carried(carrier, home, table, select, mark)
                 if not carried.rows:
@@ -167,6 +165,9 @@ class Move:
                     bytes=carried.size, digest=carried.digest, read_back=carried.digest,
                 )  # fmt: skip
                 self.run.progress(f"copied {name}", carried.rows)
+            # After the reading back, which looks for what this transaction wrote.
+            for table, rows in there:
+                self.touch(home, table, self.keys_of(table, rows))
             # Before the commit: should we be killed right after it, the next run knows whose
             # rows these are.
             if not home.tells and number:

@@ -1,0 +1,47 @@
+"""Fixtures of the fault tests: a server in memory where there is room, and the bench."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import running_server
+from tests.faults.trials import Bench
+from tests.servers import TestServer, debian_bin
+
+MEMORY = Path("/dev/shm")
+"""Where files are fastest: kill -9 loses nothing that was written, whether on a disk or not."""
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """A directory in memory, or where temporary files are."""
+    place = str(MEMORY) if MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="dom-faults-", dir=place) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def server(scratch: Path) -> Iterator[TestServer]:
+    """A PostgreSQL server that loses nothing when a client dies."""
+    bin_dir = debian_bin()
+    if bin_dir is None:
+        pytest.skip("PostgreSQL 15 is not installed: apt-get install postgresql-15, or make deps")
+    before, tempfile.tempdir = tempfile.tempdir, str(scratch)
+    try:
+        with running_server(bin_dir) as running:
+            yield running
+    finally:
+        tempfile.tempdir = before
+
+
+@pytest.fixture(scope="session")
+def bench(server: TestServer, scratch: Path) -> Iterator[Bench]:
+    """The estate of 60 people in two databases, in batches of 150 rows."""
+    made = Bench(server, scratch / "bench")
+    yield made
+    made.close()
