@@ -21,6 +21,15 @@ MOST_ASKED = 500
 """Questions in one SELECT; SQLite takes 2,000 columns."""
 
 
+COLUMNS = "/* columns */"
+"""Stands for the select list in a query that is read in several ways; the first one counts."""
+
+
+def of(select: str, columns: str) -> str:
+    """The query with its select list."""
+    return select.replace(COLUMNS, columns, 1)
+
+
 @dataclass(frozen=True)
 class Carried:
     """What went over: rows, bytes on the way, and the digest of those bytes."""
@@ -33,7 +42,7 @@ class Carried:
 class Carrier:
     """Carries rows of one source to one home, both inside transactions of the caller.
 
-    A `select` is a template whose `{}` stands for the select list over alias `t`.
+    A `select` is a template in which `COLUMNS` stands for the select list over alias `t`.
     """
 
     def __init__(self, source: End, home: End) -> None:
@@ -52,13 +61,13 @@ class Carrier:
         Raises StoreRefused; FidelityError for a value that the home would not give back.
         """
         if self.native:
-            return run(self._raw(table, select.format(self.listed(self.source, table, columns))))
+            return run(self._raw(table, of(select, self.listed(self.source, table, columns))))
         if self._to_postgres:
             self._check_values(table, select, columns)
-            sent = select.format(self.listed(self.source, table, columns))
+            sent = of(select, self.listed(self.source, table, columns))
         else:
             q = self.source.session.dialect.quote
-            sent = select.format(", ".join(f"t.{q(c)}" for c in columns))
+            sent = of(select, ", ".join(f"t.{q(c)}" for c in columns))
         rows = (row for batch in self.source.session.stream(sent) for row in batch)
         taken = self.home.fill(table.name, columns, rows)
         read = self.read(self.source, table, select, columns)
@@ -92,7 +101,7 @@ class Carrier:
             sums = ", ".join(
                 f"coalesce(sum({said} AND t.{q(c)} IS NOT NULL), 0)" for c, _, said in part
             )
-            found = self.source.session.query(select.format(sums))[0]
+            found = self.source.session.query(of(select, sums))[0]
             for (column, what, _), count in zip(part, found, strict=True):
                 if count:
                     raise FidelityError(
@@ -116,7 +125,7 @@ class Carrier:
         self, end: End, table: Table, select: str, columns: list[str], *, order: bool = True
     ) -> Carried:
         """Read rows for their digest alone; in an order of their own when `order` is false."""
-        query = select.format(self.listed(end, table, columns))
+        query = of(select, self.listed(end, table, columns))
         if order or not self.native:
             query += self._sorted(end, table)
         if self.native:

@@ -278,7 +278,6 @@ class PostgresEnd:
         self.session.execute(f"DROP TABLE {self.session.dialect.temp(name)}")
         return count
 
-
     def _check_types(self, table: str, name: str, columns: Sequence[str]) -> None:
         """Raise FidelityError for the first column whose type does not take the texts.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from domicile.apply.carry import Carried, Carrier
+from domicile.apply.carry import COLUMNS, Carried, Carrier, of
 from domicile.apply.context import Run
 from domicile.apply.ends import End
 from domicile.apply.keys import listed, parents_first
@@ -72,7 +72,7 @@ class Move:
         closure = self.closure
         if closure.copies:
             self._transaction(home, 0, [
-                (t, (f"SELECT {{}} FROM {self._table(t)} t JOIN {rows} g "
+                (t, (f"SELECT {COLUMNS} FROM {self._table(t)} t JOIN {rows} g "
                     f"ON {self.shapes.same(t, 't', 'g')}"), "copy")
                 for t in self.keyed if (rows := closure.copies.get(t))
             ])  # fmt: skip
@@ -92,7 +92,7 @@ class Move:
             made = ", ".join(f"{v} AS {q(c)}" for c, v in values.items())
             work.append((
                 table,
-                (f"SELECT {{}} FROM (SELECT {made} FROM {self._table(table)} t "
+                (f"SELECT {COLUMNS} FROM (SELECT {made} FROM {self._table(table)} t "
                 f"JOIN {rows} g ON {self.shapes.same(table, 't', 'g')}) t"), "stub",
             ))  # fmt: skip
         noted = {t: self.note_stubs(self.action.home, t, self.closure.stubs[t]) for t, _, _ in work}
@@ -122,7 +122,7 @@ class Move:
                     ))  # fmt: skip
             work.append((
                 table,
-                (f"SELECT {{}} FROM {self._table(table)} t JOIN {going} g "
+                (f"SELECT {COLUMNS} FROM {self._table(table)} t JOIN {going} g "
                 f"ON {self.shapes.same(table, 't', 'g')} WHERE {span}{absent}"), "move",
             ))  # fmt: skip
             # An older copy goes only while it is still as we wrote it.
@@ -203,7 +203,7 @@ class Move:
         carried = carrier.carry(shape, select, columns)
         if not carried.rows:
             return carried
-        there = f"SELECT {{}} FROM {home.session.dialect.table(table)} t WHERE "
+        there = f"SELECT {COLUMNS} FROM {home.session.dialect.table(table)} t WHERE "
         written = home.written("t", mark, before)
         if written is None:
             with self._keys_at_home(carrier, home, table, select) as same:
@@ -244,7 +244,7 @@ class Move:
         name = self.closure.work.name()
         home.session.load(
             name, [(f"k{i + 1}", "text") for i in range(len(identity))],
-            (row for batch in self.source.session.stream(select.format(texts)) for row in batch),
+            (row for batch in self.source.session.stream(of(select, texts)) for row in batch),
         )  # fmt: skip
         back = ", ".join(there.text(f"t.{there.quote(c)}", shape.column(c).kind) for c in identity)
         keys = ", ".join(f"x.k{i + 1}" for i in range(len(identity)))
@@ -312,7 +312,7 @@ class Move:
                 ]
                 columns = [c.name for c in shape.columns if not c.generated]
                 digest = row_digest(session, table, "t", columns)
-                rows = session.stream(select.format(", ".join([*texts, digest])))
+                rows = session.stream(of(select, ", ".join([*texts, digest])))
                 self.run.state.note_copied(
                     self.action.home, mark, table, ((r[:-1], r[-1]) for b in rows for r in b)
                 )

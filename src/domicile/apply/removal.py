@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from domicile.apply.carry import Carrier
+from domicile.apply.carry import COLUMNS, Carrier
 from domicile.apply.context import Run
 from domicile.apply.ends import End
 from domicile.apply.settle import take_back
@@ -205,7 +205,7 @@ class Removal:
                 chosen = self._chosen(table, self.closure.going[table], span, "1 = 1")
                 carried = move.carried(
                     carrier, home, table,
-                    f"SELECT {{}} FROM {self.session.dialect.table(table)} t "
+                    f"SELECT {COLUMNS} FROM {self.session.dialect.table(table)} t "
                     f"WHERE {self._identity(table)} IN ({chosen}) "
                     f"AND {self.source.unchanged('t', self.seen)}",
                     written,
