@@ -62,7 +62,7 @@ def test_bitmaps_and_joins_agree(
 
 def test_registers_in_lakes_and_in_databases_agree(tmp_path: Path) -> None:
     people = {k: ("US", "NL")[k % 3 > 0] for k in range(5, 90)}
-    plans = []
+    plans: list[tuple[Any, ...]] = []
     for register in ("app", "people"):
         world = World(tmp_path / register)
         world.declare(people)

@@ -163,8 +163,9 @@ class Report:
             if known
         ]
         every = f"{cell.session.dialect.table(table)} t"
-        if about and table in outcome.ownership.alone:  # one line a row: no need to compare
-            rows = work.count(every) - work.count(about)
+        alone = outcome.ownership.alone.get(table)
+        if alone:  # one line a row: no need to compare
+            rows = work.count(every) - work.count(alone)
         else:
             rows = work.count(every, " AND ".join(unknown) or "1 = 1")
         if not rows:

@@ -60,6 +60,7 @@ class Verdicts:
                 select += " AND w.present = 1"
             parts = [select]
             mixed = f"w.hi >= {BLOCK} AND NOT {same} AND {real}"
+            # A person's row that nobody shares has one label, and is about nobody else.
             alone = table in self.ownership.alone
             if role == "plain" and not alone and self.work.any(work + " w", mixed):
                 self.mixed.add(table)

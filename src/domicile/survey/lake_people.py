@@ -17,7 +17,7 @@ from domicile.estate.model import Subject
 from domicile.stores.base import Session
 from domicile.stores.parquet_session import ParquetSession
 from domicile.survey.graph import Graph
-from domicile.survey.people import BLOCK, STAYS, People, Rule
+from domicile.survey.people import BLOCK, People, Rule
 
 SPAN = 1_000_000_000
 """Between the smallest and the greatest key: DuckDB's bitmaps hold no more."""
@@ -40,15 +40,14 @@ class Lookup:
         """The key is a person's."""
         return self._bit(self.everyone, key)
 
-    def label(self, key: str) -> str:
-        """The person's label; STAYS for a key that is nobody's."""
-        cases = " ".join(f"WHEN {self._bit(n, key)} THEN {label}" for n, label in self.names)
-        return f"CAST(CASE {cases} ELSE {STAYS} END AS INTEGER)" if cases else f"{STAYS}"
+    def cases(self, key: str) -> list[tuple[int, str]]:
+        """Each label, and the condition that the key is of a person with it."""
+        return [(label, self._bit(name, key)) for name, label in self.names]
 
-    def number(self, key: str, label: str) -> str:
+    def number(self, key: str, label: int) -> str:
         """The number of a person of that label, as `People.number` gives them."""
         number = f"{self.base} + ({key}) - {self.least} + 1"
-        return f"CASE WHEN {label} >= {BLOCK} THEN {number} ELSE -({number}) END"
+        return f"CAST({number if label >= BLOCK else f'-({number})'} AS BIGINT)"
 
     def _bit(self, name: str, key: str) -> str:
         within = f"({key}) BETWEEN {self.least} AND {self.least + self.span - 1}"
@@ -113,21 +112,20 @@ class LakePeople(People):
         self.lake.variable(f"{name}_all", everyone.to_bytes(size))
         names = []
         for verdict, bits in by_label.items():
-            if verdict != STAYS:
-                self.lake.variable(f"{name}_{verdict}", bits.to_bytes(size))
-                names.append((f"{name}_{verdict}", verdict))
+            self.lake.variable(f"{name}_{verdict}", bits.to_bytes(size))
+            names.append((f"{name}_{verdict}", verdict))
         found = Lookup(
             self._least, size * 8, tuple(names), f"{name}_all", (self._ordinal + 1) << APART
         )
         key = f"(i + {self._least})"
-        number = found.number("key", "lo")
         final = f"{prefix}{self._final}"
-        self.lake.view(
-            final,
-            f"SELECT CAST(key AS VARCHAR) AS k1, 0 AS present, lo, lo AS hi, {number} AS pmin, "
-            f"{number} AS pmax FROM (SELECT {key} AS key, {found.label(key)} AS lo "
-            f"FROM range({size * 8}) r(i) WHERE {found.known(key)})",
-        )
+        lines = [
+            f"SELECT CAST({key} AS VARCHAR) AS k1, 0 AS present, {verdict} AS lo, {verdict} AS hi, "
+            f"{found.number(key, verdict)} AS pmin, {found.number(key, verdict)} AS pmax "
+            f"FROM range({size * 8}) r(i) WHERE {condition}"
+            for verdict, condition in found.cases(key)
+        ]
+        self.lake.view(final, " UNION ALL ".join(lines))
         if not prefix:
             acted = sum(b.bit_count() for n, b in by_label.items() if n >= BLOCK)
             self.lookup, self._acted = found, (acted, by_label)
@@ -158,19 +156,23 @@ class LakePeople(People):
                 return {}
             session, key = direct.session, "r.k1"
             relation = f"(SELECT * FROM {direct.raw} WHERE present = 1)"
+            column = session.dialect.quote(direct.subject.key[0])
+            # The ends of a column of files are in their footers.
+            ends = f"SELECT min({column}), max({column}) FROM " + session.dialect.table(
+                direct.subject.register.table
+            )
         else:
             session, relation = self.lake, self.raw
             key = "CAST(r.k1 AS BIGINT)"
+            ends = f"SELECT min({key}), max({key}) FROM {relation} r"
             odd = session.query(
                 f"SELECT count(*) FROM {relation} r "
                 "WHERE CAST(TRY_CAST(r.k1 AS BIGINT) AS VARCHAR) IS DISTINCT FROM r.k1"
             )
             if odd[0][0]:
                 return {}
-        least, most, total = session.query(
-            f"SELECT min({key}), max({key}), count(*) FROM {relation} r"
-        )[0]
-        if not total or most - least >= SPAN - 8:
+        least, most = session.query(ends)[0]
+        if least is None or most - least >= SPAN - 8:
             return {}
         self._least = int(least)
         span = (int(most) - self._least) // 8 * 8 + 8
@@ -181,12 +183,13 @@ class LakePeople(People):
             f"FROM (SELECT {key} AS k, {pbits} AS pbits, {ubits} AS ubits FROM {relation} r) "
             "GROUP BY pbits, ubits ORDER BY pbits, ubits"
         )
-        bits = {(int(p), int(u)): bytes(b) for p, u, _, b in rows}
+        bits = {(int(p), int(u)): bytes(b or b"") for p, u, _, b in rows}
+        total = sum(int(n) for _, _, n, _ in rows)
         everyone = 0
         for content in bits.values():
             everyone |= int.from_bytes(content)
         # A key that several rows have, in one verdict or in two, is not told by one bit.
-        return bits if everyone.bit_count() == total else {}
+        return bits if total and everyone.bit_count() == total else {}
 
     def _gather(self) -> None:
         name = f"{self._raw}_away"

@@ -118,11 +118,11 @@ class Looks(Protocol):
         """The value is a person's key."""
         ...
 
-    def label(self, key: str) -> str:
-        """The person's label."""
+    def cases(self, key: str) -> Sequence[tuple[int, str]]:
+        """Each label, and the condition that the value is the key of a person with it."""
         ...
 
-    def number(self, key: str, label: str) -> str:
+    def number(self, key: str, label: int) -> str:
         """The number of a person of that label."""
         ...
 
@@ -142,8 +142,9 @@ class Ownership:
         `lookups`: subject → how rows find its people without a join.
         """
         self.lookups = lookups or {}
-        self.alone: set[str] = set()
-        """Tables each row of which is about one person at most."""
+        self.alone: dict[str, str] = {}
+        """Tables each row of which is about one person at most → the rows that are, as a
+        relation without columns that tell them apart: to be counted."""
         self.ghosts = ghosts or {}
         self.stubs = stubs or {}
         self.session = session
@@ -224,7 +225,7 @@ class Ownership:
                 parts.append(self._ghosts(table))
             if len(parts) == 1 and len(edges) == 1 and edges[0].subject in self.lookups:
                 into[table] = self._work.view(parts[0])
-                self.alone.add(table)
+                self.alone[table] = self._known(edges[0], self.lookups[edges[0].subject])
             else:
                 into[table] = self._create(self._merged(table, parts))
         if any(inside.values()):
@@ -257,6 +258,23 @@ class Ownership:
 
     def _looked_up(self, edge: Edge, look: Looks) -> str:
         """Lines without a join: the person is found by the referring value itself."""
+        key, condition = self._referring(edge)
+        named = self.shapes.named(edge.child, "t")
+        table = self.session.dialect.table(edge.child)
+        # One SELECT a label: whoever asks for some labels only, looks for those only.
+        return " UNION ALL ".join(
+            f"SELECT {named}, {label} AS lo, {label} AS hi, {look.number(key, label)} AS pmin, "
+            f"{look.number(key, label)} AS pmax FROM {table} t WHERE {person} AND {condition}"
+            for label, person in look.cases(key)
+        )
+
+    def _known(self, edge: Edge, look: Looks) -> str:
+        key, condition = self._referring(edge)
+        table = self.session.dialect.table(edge.child)
+        return f"(SELECT 1 AS one FROM {table} t WHERE {look.known(key)} AND {condition})"
+
+    def _referring(self, edge: Edge) -> tuple[str, str]:
+        """The referring value as a whole number, and what else must hold."""
         key = self.shapes.value(edge, "t", edge.columns[0])
         kind = "text" if edge.json else self.graph.table(edge.child).column(edge.columns[0]).kind
         condition = self._alive(edge.child, "t")
@@ -265,17 +283,7 @@ class Ownership:
             key = f"TRY_CAST({text} AS BIGINT)"
             # Only a number as it is written by itself is the text of a key.
             condition += f" AND CAST({key} AS VARCHAR) = {text}"
-        labels = self.shapes.labels(edge.child)
-        found = (
-            f"SELECT {self.shapes.named(edge.child, 't')}, {key} AS person, "
-            f"{look.label(key)} AS lo FROM {self.session.dialect.table(edge.child)} t "
-            f"WHERE {look.known(key)} AND {condition}"
-        )
-        number = f"CAST({look.number('f.person', 'f.lo')} AS BIGINT)"
-        return (
-            f"SELECT {', '.join(f'f.{k}' for k in labels)}, f.lo, f.lo AS hi, "
-            f"{number} AS pmin, {number} AS pmax FROM ({found}) f"
-        )
+        return key, condition
 
     def _ghosts(self, table: str) -> str:
         listed = ", ".join((*self.shapes.labels(table), *ENDS))
