@@ -31,7 +31,8 @@ class Cap:
             number = float(text[:-1]) if percent else int(text)
         except ValueError:
             number = -1
-        if number < 0 or (percent and number > 100):
+        # Not a number compares as false with everything.
+        if not number >= 0 or (percent and number > 100):
             raise UsageError(f"--max-rows: got {text!r}, expected a number or 0% to 100%")
         return cls(number, percent)
 

@@ -13,6 +13,12 @@ VERSION = 1
 
 Document = dict[str, Any]
 
+PARTS = {
+    "estate": str, "estate_digest": str, "as_of": str, "mandates": list, "schemas": dict,
+    "steps": list, "people": list, "cost": dict,
+}  # fmt: skip
+"""What apply reads of a plan."""
+
 
 def digest_of(document: Document) -> str:
     """sha256 over everything in the plan but the digest itself."""
@@ -47,6 +53,11 @@ def read(path: Path) -> Document:
         raise PlanRefused(
             f"{path}: plan version {document.get('version')!r}, expected {VERSION}",
             hint="make it anew with this version of domicile",
+        )
+    missing = [k for k, kind in PARTS.items() if not isinstance(document.get(k), kind)]
+    if missing:
+        raise PlanRefused(
+            f"{path} is not a plan: it has no {', '.join(missing)}", hint="make it anew"
         )
     actual = digest_of(document)
     if actual != document["digest"]:
