@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,13 @@ def bench(server: TestServer, scratch: Path) -> Iterator[Bench]:
     made = Bench(server, scratch / "bench")
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def fresh_servers() -> Iterator[Callable[[], TestServer]]:
+    """A function that starts a server with fsync, which may lose power; on a disk, not in memory."""
+    bin_dir = debian_bin()
+    if bin_dir is None:
+        pytest.skip("PostgreSQL 15 is not installed: apt-get install postgresql-15, or make deps")
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(running_server(bin_dir, fsync=True))

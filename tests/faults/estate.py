@@ -9,8 +9,6 @@ from typing import Any
 
 import asyncpg
 
-from tests.servers import TestServer
-
 HERE = Path(__file__).parent
 
 KEYS: dict[str, tuple[str, ...]] = {
@@ -123,12 +121,12 @@ COLUMNS = {
 }
 
 
-def fill(server: TestServer, source: str, home: str, people: int) -> None:
+def fill(source: str, home: str, people: int) -> None:
     """Both databases with the schema, the rows abroad, the countries in both."""
     schema = (HERE / "schema.sql").read_text()
 
-    async def one(name: str, here: dict[str, list[tuple[Any, ...]]]) -> None:
-        connection = await asyncpg.connect(server.url(name))
+    async def one(url: str, here: dict[str, list[tuple[Any, ...]]]) -> None:
+        connection = await asyncpg.connect(url)
         try:
             await connection.execute(schema)
             await connection.execute("SET session_replication_role = replica")

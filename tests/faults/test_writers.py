@@ -121,7 +121,10 @@ def check(bench: Bench, place: Place) -> None:
         after = entries[entries.index(final) + 1 :]
         unsure = [e for e in after if e["state"] == "unknown"]
         if final["what"] == "delete":
-            assert name not in keys[table], f"{table} {name} was deleted and is back"
+            there = [(end, r) for end, rows in (("source", source), ("home", home))
+                     for r in rows[table]
+                     if key(table, r) == name and "stub-" not in str(r[0])]  # fmt: skip
+            assert not there, f"{table} {name} was deleted and is back: {there} {entries}"
         elif final["what"] == "insert" and KEYS[table]:
             assert unsure or name in keys[table], f"{table} {name} was inserted and is lost"
         elif final["what"] == "insert":

@@ -139,10 +139,8 @@ class Bench:
         self.zygote = Zygote()
         self.count = 0
         self.name = directory.name.replace("-", "_")
-        server.create_database(f"{self.name}_source")
-        self.home_server.create_database(f"{self.name}_home")
-        if home is None:
-            fill(server, f"{self.name}_source", f"{self.name}_home", people)
+        source = server.create_database(f"{self.name}_source")
+        fill(source, self.home_server.create_database(f"{self.name}_home"), people)
         self.template = directory / "template"
         declare(self.template, purge=purge)
         first = self.place(self.template)
@@ -218,6 +216,10 @@ class Bench:
         assert json.loads(again.read_text())["steps"] == []
 
     # The disturbances.
+
+    def sleep(self, seconds: float) -> None:
+        """Wait while the command that was started works."""
+        time.sleep(seconds)
 
     def kill_at(self, place: Place, seconds: float) -> int:
         """kill -9 of a running apply; its exit code, 0 when it was faster."""
