@@ -18,8 +18,8 @@ $(STAMP): $(LOCK) pyproject.toml scripts/make-venv
 	@scripts/make-venv "$(PYTHON)" $(VENV) $(LOCK)
 	@rm -f $(VENV)/installed-* && touch $@
 
-deps: $(STAMP) ## install what development needs: .venv, and PostgreSQL 15 for the tests
-	@scripts/need-postgres
+deps: $(STAMP) ## install what development needs: .venv, PostgreSQL 15 and Chromium
+	@scripts/need-debian
 
 test: deps ## run the tests (TESTS=tests/plan runs a part)
 	@$(BIN)/pytest $(TESTS)

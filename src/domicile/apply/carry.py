@@ -61,7 +61,8 @@ class Carrier:
         Raises StoreRefused; FidelityError for a value that the home would not give back.
         """
         if self.native:
-            return run(self._raw(table, of(select, self.listed(self.source, table, columns))))
+            sent = of(select, self.listed(self.source, table, columns))
+            return run(self._raw(table, sent, columns))
         if self._to_postgres:
             self._check_values(table, select, columns)
             sent = of(select, self.listed(self.source, table, columns))
@@ -168,10 +169,9 @@ class Carrier:
             for s in (self.source.session, self.home.session)
         )
 
-    async def _raw(self, table: Table, select: str) -> Carried:
+    async def _raw(self, table: Table, select: str, columns: list[str]) -> Carried:
         """COPY to COPY on one loop: what the source sends is hashed and handed on as it comes."""
         source, home = self.source.session, self.home.session
-        columns = [c.name for c in table.columns if not c.generated]
         assert isinstance(source, PostgresSession)
         assert isinstance(home, PostgresSession)
         binary = self._binary(table)
@@ -225,8 +225,7 @@ class Carrier:
 
 def named(end: End) -> str:
     """The store's name in the estate."""
-    session = end.session
-    return session.store.name if isinstance(session, PostgresSession) else session.name
+    return end.session.name
 
 
 def _line(row: Row) -> bytes:

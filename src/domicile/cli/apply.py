@@ -11,6 +11,9 @@ import click
 from domicile.cli.output import Output, estate_option, output_options
 
 
+NAMED = 8  # tables named on the screen; --json names them all
+
+
 @click.command(short_help="Carry out a plan, or resume it.")
 @click.argument("plan", type=click.Path(path_type=Path))
 @estate_option
@@ -54,5 +57,7 @@ def show(done: dict[str, Any], out: Output) -> None:
     if done["held"]:
         out.say(f"{done['held']:,} rows are held: not touched; the plan says why.")
     for purged in done["purged"]:
-        out.say(f"{purged['store']}: purged {', '.join(purged['tables']) or 'nothing'}")
+        tables = purged["tables"]
+        more = f" and {len(tables) - NAMED} more tables" if len(tables) > NAMED else ""
+        out.say(f"{purged['store']}: purged {', '.join(tables[:NAMED]) or 'nothing'}{more}")
     out.say("Check it from the stores: domicile verify")

@@ -80,6 +80,7 @@ class Session(Protocol):
     A session of `read` never changes the application's tables. Closing drops the temporary tables.
     """
 
+    name: str  # of the store, as the estate has it
     dialect: Dialect
     schema: Schema
 

@@ -57,6 +57,8 @@ def run(work: Coroutine[Any, Any, T] | Awaitable[T]) -> T:
         raise
 
 
+_COPIED = re.compile(r"(?:.*\n)*?COPY (\w+), line")
+
 LOAD_ROWS = 50_000
 """Rows of one COPY into a temporary table."""
 
@@ -137,6 +139,7 @@ class PostgresSession:
 
     def __init__(self, store: PostgresStore, connection: asyncpg.Connection[Any]) -> None:
         self.store = store
+        self.name = store.name
         self.dialect = PostgresDialect(store.schema, store.reflected().inherited)
         self.connection = connection
         self.schema = store.reflect()
@@ -379,6 +382,7 @@ class PostgresStore:
 
 
 _QUOTED = re.compile(r'"[^\n]*"')
+_FUNCTION = re.compile(r"^PL/\w+ function ([^\s(]+\([^)]*\))", re.MULTILINE)
 
 
 def reason(error: Exception) -> str:
@@ -389,7 +393,13 @@ def reason(error: Exception) -> str:
     about data (SQLSTATE class 22) has in quotes is left out.
     """
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if str(getattr(error, "sqlstate", None) or "").startswith("22"):
+    state = str(getattr(error, "sqlstate", None) or "")
+    if state.startswith("P0"):
+        # RAISE in a function of the application: its words are its own, and may be a person's.
+        context = str(getattr(error, "context", None) or "")
+        names = sorted({m[1] for m in _FUNCTION.finditer(context)})
+        return f"{'function ' + ', '.join(names) if names else 'a function'} raised an error"
+    if state.startswith("22"):
         return _QUOTED.sub("…", text).removesuffix(": …")
     return text.split(': "', 1)[0]
 
@@ -420,6 +430,8 @@ def refused(store: str, error: Exception) -> StoreRefused | StoreUnreachable:
         "53100": "the disk of the store is full: make room and run again",
         "25006": "the store is read only: use the primary, or another home",
     }
+    if not named and (copied := _COPIED.match(getattr(error, "context", None) or "")):
+        named = [f"table {copied[1]}"]
     where = f" ({', '.join(named)})" if named else ""
     kind = StoreBusy if state in _BUSY else StoreRefused
     return kind(
