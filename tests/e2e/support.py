@@ -134,14 +134,15 @@ def rows_of(server: TestServer, url: str, schema: str = "public") -> Contents:
     ).splitlines()
     if not tables:
         return {}
+    names = [t.replace('"', '""') for t in tables]
     query = " UNION ALL ".join(
-        f"SELECT '{t}|' || translate(t::text, E'\\n\\r', '  ') FROM {schema}.\"{t}\" t"
-        for t in tables
+        f"SELECT '{number}|' || translate(t::text, E'\\n\\r', '  ') FROM {schema}.\"{name}\" t"
+        for number, name in enumerate(names)
     )
     contents: Contents = {t: Counter() for t in tables}
     for line in server.sql(database, query).splitlines():
-        table, _, row = line.partition("|")
-        contents[table][row] += 1
+        number, _, row = line.partition("|")
+        contents[tables[int(number)]][row] += 1
     return contents
 
 
