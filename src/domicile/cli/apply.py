@@ -10,7 +10,6 @@ import click
 
 from domicile.cli.output import Output, estate_option, output_options
 
-
 NAMED = 8  # tables named on the screen; --json names them all
 
 
