@@ -34,7 +34,11 @@ class Reading:
     # address in a city that has another name at home. "parents": what is moved would mean another
     # thing there, so it is held. "nothing": the equal row is taken as it is.
     equal_row_needs: Literal["parents", "nothing"] = "parents"
-    # A declared link is a key like others, so a row that stays keeps a stub of what it links to.
+    # A moving row needs, through a stub, the attachment of several people who all stay. "stub": it
+    # is theirs, and not shared across the line. "copy": shared attachments are copied.
+    stayers_attachment: Literal["stub", "copy"] = "stub"
+    # A declared link is a key like others: what it leads to is copied, or leaves a stub. Without,
+    # links only say whose a row is, and hold a row when what it links to is held.
     links_hold_keys: bool = True
 
 

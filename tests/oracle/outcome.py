@@ -81,26 +81,31 @@ def form(ownership: Ownership, row_id: RowId) -> Form:
     verdict = ownership.verdicts[row_id]
     if verdict == "go":
         return "move"
+    several = row_id in ownership.users and not ownership.own(row_id)
+    if several and verdict == "stay" and ownership.reading.stayers_attachment == "copy":
+        return "copy"
     return "copy" if verdict in ("nobody", "shared") else "stub"
 
 
-def _key_edges(world: World, table: str, as_stub: bool, reading: Reading) -> list[Edge]:
+def _key_edges(world: World, table: str, as_stub: bool, links: bool) -> list[Edge]:
     """The keys of a row, in full or as a stub, for which there must be a parent in its cell."""
-    edges = [e for e in world.edges_from(table) if reading.links_hold_keys or not e.linked]
+    edges = [e for e in world.edges_from(table) if links or not e.linked]
     if as_stub:
         kept = kept_columns(world, table)
         edges = [e for e in edges if set(e.columns) <= kept]
     return edges
 
 
-def _needs(world: World, ownership: Ownership, row_id: RowId, reading: Reading) -> list[RowId]:
+def _needs(
+    world: World, ownership: Ownership, row_id: RowId, reading: Reading, *, links: bool
+) -> list[RowId]:
     """The rows that must stand at home, in some form, when this row comes there in its form."""
     as_form = form(ownership, row_id)
     equal = world.row(row_id) in world.home.get(row_id[0], [])
     if equal and as_form != "move" and reading.equal_row_needs == "nothing":
         return []
-    as_stub = as_form == "stub"
-    parents = [world.parent(row_id, e) for e in _key_edges(world, row_id[0], as_stub, reading)]
+    edges = _key_edges(world, row_id[0], as_form == "stub", links)
+    parents = [world.parent(row_id, e) for e in edges]
     return [p for p in parents if p is not None]
 
 
@@ -111,7 +116,7 @@ def _closure(world: World, ownership: Ownership, rows: set[RowId], reading: Read
         here = waiting.pop()
         if here not in found:
             found.add(here)
-            waiting.extend(_needs(world, ownership, here, reading))
+            waiting.extend(_needs(world, ownership, here, reading, links=reading.links_hold_keys))
     return found
 
 
@@ -123,7 +128,7 @@ def _stuck(world: World, ownership: Ownership, going: set[RowId], reading: Readi
         more = {
             r
             for r in needed - stuck
-            if any(p in stuck for p in _needs(world, ownership, r, reading))
+            if any(p in stuck for p in _needs(world, ownership, r, reading, links=True))
         }
         if not more:
             return stuck
@@ -172,7 +177,7 @@ def _at_source(world: World, outcome: Outcome, reading: Reading) -> None:
             waiting.append((row_id, False))
     while waiting:
         row_id, as_stub = waiting.pop()
-        for edge in _key_edges(world, row_id[0], as_stub, reading):
+        for edge in _key_edges(world, row_id[0], as_stub, reading.links_hold_keys):
             parent = world.parent(row_id, edge)
             if parent is not None and parent in outcome.moving and parent not in stubs:
                 stubs.add(parent)

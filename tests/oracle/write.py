@@ -133,6 +133,21 @@ class SqliteEnds:
                     connection.executescript(trigger_ddl(world.schema))
         assert not self.broken(), "the generator made rows whose keys are not whole"
 
+    def insert(self, table: str, row: Row) -> bool:
+        """Write a row at the source as the application does; false when a key refuses it."""
+        columns = tuple(row)
+        with opened(self.files[0]) as connection:
+            connection.execute("PRAGMA foreign_keys = ON")
+            places = ", ".join("?" for _ in columns)
+            try:
+                connection.execute(
+                    f"INSERT INTO {quoted(table)} ({listed(columns)}) VALUES ({places})",
+                    [row[c] for c in columns],
+                )
+            except sqlite3.IntegrityError:
+                return False
+        return True
+
     def rows(self, world: World) -> tuple[Rows, Rows]:
         """The rows of both files."""
         return (_read(self.files[0], world), _read(self.files[1], world))
