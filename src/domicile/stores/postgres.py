@@ -192,7 +192,12 @@ class PostgresSession:
             status = await self.connection.copy_from_query(
                 sql, output=sink, format="binary" if binary else "text"
             )
-        except (asyncpg.PostgresError, OSError, asyncpg.InterfaceError) as error:
+        except (
+            asyncpg.PostgresError,
+            OSError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ) as error:
             raise self._refused(error) from error
         return int(status.rsplit(" ", 1)[-1])
 
@@ -206,14 +211,24 @@ class PostgresSession:
                 table, schema_name=schema or self.dialect.schema, columns=list(columns),
                 source=source, format="binary" if binary else "text",
             )  # fmt: skip
-        except (asyncpg.PostgresError, OSError, asyncpg.InterfaceError) as error:
+        except (
+            asyncpg.PostgresError,
+            OSError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ) as error:
             raise self._refused(error) from error
         return int(status.rsplit(" ", 1)[-1])
 
     def _run(self, work: Awaitable[T]) -> T:
         try:
             return run(work)
-        except (asyncpg.PostgresError, OSError, asyncpg.InterfaceError) as error:
+        except (
+            asyncpg.PostgresError,
+            OSError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ) as error:
             raise self._refused(error) from error
 
     def _refused(self, error: Exception) -> StoreRefused | StoreUnreachable:
@@ -377,7 +392,13 @@ class PostgresStore:
             self._open.remove(connection)
         try:
             run(connection.close(timeout=5))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        except (
+            OSError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            TimeoutError,
+        ):
             connection.terminate()
 
 
@@ -412,7 +433,7 @@ def refused(store: str, error: Exception) -> StoreRefused | StoreUnreachable:
     """What the server said, as one of our errors: gone away, or refused with what to do."""
     if isinstance(
         error,
-        OSError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError
+        OSError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError | asyncpg.InternalClientError
         | asyncpg.AdminShutdownError | asyncpg.CrashShutdownError | asyncpg.CannotConnectNowError,
     ):  # fmt: skip
         return StoreUnreachable(
@@ -433,6 +454,8 @@ def refused(store: str, error: Exception) -> StoreRefused | StoreUnreachable:
     if not named and (copied := _COPIED.match(getattr(error, "context", None) or "")):
         named = [f"table {copied[1]}"]
     where = f" ({', '.join(named)})" if named else ""
+    if "row-level security" in str(error):
+        hints["42501"] = "rows must not be overlooked: ALTER ROLE … BYPASSRLS for this store's user"
     kind = StoreBusy if state in _BUSY else StoreRefused
     return kind(
         store, f"{reason(error)}{where} [SQLSTATE {state}]",
