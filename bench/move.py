@@ -124,9 +124,7 @@ def _plain(abroad: TestServer, home: TestServer) -> tuple[float, float]:
     return copied - began, done - copied
 
 
-def _domicile(
-    directory: Path, abroad: TestServer, home: TestServer
-) -> tuple[float, float, float]:
+def _domicile(directory: Path, abroad: TestServer, home: TestServer) -> tuple[float, float, float]:
     source = abroad.create_database("moved", "filled")
     target = home.create_database("moved")
     _psql(home, "moved", SCHEMA)
