@@ -106,21 +106,26 @@ class Report:
             for reason, label, count in rows:
                 by_reason[reason] = by_reason.get(reason, 0) + int(count)
                 for named in sorted(outcome.labels.clauses.get(int(label), frozenset())):
-                    self._finding(
-                        outcome,
-                        named,
-                        "held",
-                        table,
-                        kinds,
-                        None,
-                        int(count),
-                        self._said(outcome, reason, table),
-                    )
+                    people = self._people_held(outcome, table, held, reason, int(label))
+                    said = self._said(outcome, reason, table)
+                    self._finding(outcome, named, "held", table, kinds, people, int(count), said)
             for reason, count in by_reason.items():
                 self.held.append({
                     "store": outcome.cell.name, "table": _named(outcome.cell.graph, table),
                     "rows": count, "reason": self._said(outcome, reason, table), "code": reason,
                 })  # fmt: skip
+
+    def _people_held(self, outcome: Outcome, table: str, held: str, reason: str, label: int) -> int:
+        """People whom held rows are about, at either end of each row's range."""
+        match = " AND ".join(f"w.{k} = h.{k}" for k in outcome.ownership.shapes.labels(table))
+        session = outcome.cell.session
+        rows = (
+            f"FROM {held} h JOIN {outcome.ownership.work[table]} w ON {match} "
+            f"WHERE h.label = {label} AND h.reason = {session.dialect.literal(reason)}"
+        )
+        return Work(session, "ph").count(
+            f"(SELECT w.pmin AS n {rows} UNION SELECT w.pmax AS n {rows})"
+        )
 
     def _said(self, outcome: Outcome, reason: str, table: str) -> str:
         if reason == BLOCKED:
@@ -231,14 +236,15 @@ class Report:
 
     def _finding(
         self, outcome: Outcome, named: Named, state: str, table: str, kinds: dict[str, list[str]],
-        people: int | None, rows: int, reason: str,
+        people: int, rows: int, reason: str,
     ) -> None:  # fmt: skip
         mandate, clause = named
         graph = outcome.cell.graph
-        subject = graph.registers.get(table)
+        register = graph.registers.get(table)
+        names = [register.name] if register else sorted(outcome.ownership.people)
         self.findings.append({
             "mandate": mandate, "clause": clause, "state": state, "store": outcome.cell.name,
-            "table": _named(graph, table), "subject": subject.name if subject else "",
+            "table": _named(graph, table), "subject": names[0] if len(names) == 1 else "",
             "categories": kinds.get(table, []), "subjects": people, "rows": rows,
             "reason": reason or "rests where the clause does not allow it",
         })  # fmt: skip
