@@ -137,7 +137,7 @@ def check(bench: Bench, place: Place) -> None:
             ), f"{table} {name}: {values} is lost"
     assert counted > 20
     touched = {(table, name) for table, name in last}
-    for table, lines in bench.after[0].items():
+    for table, lines in bench.outcome[0].items():
         if table == "audit" or not KEYS[table]:
             continue
         stays = set(lines) & set(bench.before[0][table])

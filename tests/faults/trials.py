@@ -151,7 +151,7 @@ class Bench:
         assert whole.apply() == 0, whole.output()
         self.seconds = time.monotonic() - began
         self.points = whole.points
-        self.after = whole.contents()
+        self.outcome = whole.contents()
         self.drop(whole)
 
     def place(self, directory: Path | None = None) -> Place:
@@ -193,7 +193,7 @@ class Bench:
     def as_undisturbed(self, place: Place) -> None:
         """The two stores hold exactly what an undisturbed run leaves."""
         for end, now, then in zip(
-            ("source", "home"), place.contents(), self.after, strict=True
+            ("source", "home"), place.contents(), self.outcome, strict=True
         ):
             for table in [*KEYS, "audit"]:
                 more = Counter(now[table]) - Counter(then[table])

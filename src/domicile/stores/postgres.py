@@ -433,7 +433,8 @@ def refused(store: str, error: Exception) -> StoreRefused | StoreUnreachable:
     """What the server said, as one of our errors: gone away, or refused with what to do."""
     if isinstance(
         error,
-        OSError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError | asyncpg.InternalClientError
+        OSError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError
+        | asyncpg.InternalClientError
         | asyncpg.AdminShutdownError | asyncpg.CrashShutdownError | asyncpg.CannotConnectNowError,
     ):  # fmt: skip
         return StoreUnreachable(
