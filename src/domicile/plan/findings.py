@@ -7,6 +7,7 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
+from domicile.estate.model import Subject, TableName
 from domicile.law.model import Mandate
 from domicile.plan.actions import Labels, Named, rules
 from domicile.plan.closure import Closure
@@ -136,15 +137,16 @@ class Report:
         cell = outcome.cell
         for (name, ubits), count in outcome.doubtful.items():
             subject = self.survey.estate.subject(name)
+            register = _register(cell, subject)
             for named in sorted(outcome.labels.doubtful.get(ubits, frozenset())):
                 self._finding(
-                    outcome, named, "unknown", subject.register.table, kinds, count, count,
+                    outcome, named, "unknown", register, kinds, count, count,
                     "residence or age is unknown: perhaps protected; they stay and are reported",
                 )  # fmt: skip
             if outcome.labels.doubtful.get(ubits):
                 column = str(subject.residence or "")
                 self._say_unknown(
-                    outcome, subject.register.table, column,
+                    outcome, register, column,
                     f"{count} people of unknown residence or age",
                 )  # fmt: skip
         for name, count in cell.dangling.items():
@@ -228,24 +230,27 @@ class Report:
         self._elsewhere[made] = tables
         return tables
 
-    def _say_unknown(self, outcome: Outcome, table: str, column: str, reason: str) -> None:
+    def _say_unknown(
+        self, outcome: Outcome, table: str | TableName, column: str, reason: str
+    ) -> None:
         name = _named(outcome.cell.graph, table)
         self.unknown.append(
             {"store": outcome.cell.name, "table": name, "column": column, "reason": reason}
         )
 
     def _finding(
-        self, outcome: Outcome, named: Named, state: str, table: str, kinds: dict[str, list[str]],
-        people: int, rows: int, reason: str,
+        self, outcome: Outcome, named: Named, state: str, table: str | TableName,
+        kinds: dict[str, list[str]], people: int, rows: int, reason: str,
     ) -> None:  # fmt: skip
         mandate, clause = named
         graph = outcome.cell.graph
-        register = graph.registers.get(table)
+        here = table if isinstance(table, str) else ""
+        register = graph.registers.get(here)
         names = [register.name] if register else sorted(outcome.ownership.people)
         self.findings.append({
             "mandate": mandate, "clause": clause, "state": state, "store": outcome.cell.name,
             "table": _named(graph, table), "subject": names[0] if len(names) == 1 else "",
-            "categories": kinds.get(table, []), "subjects": people, "rows": rows,
+            "categories": kinds.get(here, []), "subjects": people, "rows": rows,
             "reason": reason or "rests where the clause does not allow it",
         })  # fmt: skip
 
@@ -311,5 +316,12 @@ def people_of(work: Work, going: str, where: str = "1 = 1") -> int:
     )
 
 
-def _named(graph: Graph, table: str) -> str:
-    return str(graph.name(table))
+def _register(cell: Cell, subject: Subject) -> str | TableName:
+    """A subject's register: by its bare name where this store holds it."""
+    local = subject.register.holds == cell.declared.holds
+    return subject.register.table if local else subject.register
+
+
+def _named(graph: Graph, table: str | TableName) -> str:
+    """The table as the estate names it; a `TableName` may be of another schema."""
+    return str(graph.name(table) if isinstance(table, str) else table)

@@ -90,7 +90,7 @@ class Planner:
         start = 0
         for name, register in cell.people.items():
             seen = register.judge(rules(self.mandates, cell.session, name, self.as_of))
-            for (pbits, ubits), count in seen.items():
+            for (pbits, ubits), count in (register.here() if register.local else seen).items():
                 label = labels.label(pbits, ubits)
                 people[name, label] = people.get((name, label), 0) + count
                 if ubits:
@@ -98,7 +98,11 @@ class Planner:
             tables[name] = register.number(labels.label, seen, start)
             start += sum(seen.values())
         ownership = Ownership(
-            cell.session, cell.graph, tables, stubs=cell.stubs, ghosts=self._ghosts(cell, tables),
+            cell.session,
+            cell.graph,
+            tables,
+            stubs=cell.stubs,
+            ghosts=self._ghosts(cell, tables),
             lookups=lookups_of(cell.people),
         )
         ownership.run()

@@ -151,7 +151,8 @@ def _keys(cell: Cell) -> list[Checked]:
                 )
     if broken:
         return [Checked(f"keys {cell.name}", "failed", "; ".join(broken))]
-    return [Checked(f"keys {cell.name}", "ok", f"all {count} references lead to a row")]
+    said = f"all {count} references lead to a row" if count else "no reference that a store holds"
+    return [Checked(f"keys {cell.name}", "ok", said)]
 
 
 def _bytes(outcome: Outcome, report: Report, state: State, plan: dict[str, Any]) -> list[Checked]:

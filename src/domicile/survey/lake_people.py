@@ -20,7 +20,13 @@ from domicile.survey.graph import Graph
 from domicile.survey.people import BLOCK, People, Rule
 
 SPAN = 1_000_000_000
-"""Between the smallest and the greatest key: DuckDB's bitmaps hold no more."""
+"""Between the smallest and the greatest key: 125 MB for each verdict, at most."""
+
+SEGMENT = 16
+"""Keys that differ only in so many bits share a segment: small enough for a processor's cache."""
+
+Segments = dict[int, int]
+"""Number of a segment → its people as bits, the first key of the segment first."""
 
 APART = 48
 """Numbers of one subject's people begin at a multiple of two to this power."""
@@ -28,33 +34,24 @@ APART = 48
 
 @dataclass(frozen=True)
 class Lookup:
-    """How a row finds its person: SQL over the referring value."""
+    """How a row finds its person: by the segment of its key, and one bit in that."""
 
-    least: int
-    span: int
-    names: tuple[tuple[str, int], ...]  # variable with a bitmap, label
+    labels: tuple[tuple[int, str], ...]  # label → temporary table (n, bits) of its people
     everyone: str
+    least: int  # the smallest key
     base: int
 
-    def known(self, key: str) -> str:
-        """The key is a person's."""
-        return self._bit(self.everyone, key)
-
-    def cases(self, key: str) -> list[tuple[int, str]]:
-        """Each label, and the condition that the key is of a person with it."""
-        return [(label, self._bit(name, key)) for name, label in self.names]
+    def probe(self, relation: str, key: str) -> tuple[str, str]:
+        """A join and a condition: the key is of a person in that table."""
+        return (
+            f"JOIN {relation} s ON s.n = ({key}) >> {SEGMENT}",
+            f"get_bit(s.bits, CAST(({key}) & {(1 << SEGMENT) - 1} AS INTEGER)) = 1",
+        )
 
     def number(self, key: str, label: int) -> str:
         """The number of a person of that label, as `People.number` gives them."""
-        number = f"{self.base} + ({key}) - {self.least} + 1"
+        number = f"{self.base} + (({key}) - ({self.least})) + 1"
         return f"CAST({number if label >= BLOCK else f'-({number})'} AS BIGINT)"
-
-    def _bit(self, name: str, key: str) -> str:
-        within = f"({key}) BETWEEN {self.least} AND {self.least + self.span - 1}"
-        return (
-            f"(CASE WHEN {within} THEN get_bit(getvariable('{name}'), "
-            f"CAST(({key}) - {self.least} AS INTEGER)) ELSE 0 END = 1)"
-        )
 
 
 class LakePeople(People):
@@ -71,9 +68,9 @@ class LakePeople(People):
         self.lookup: Lookup | None = None
         self._ordinal = ordinal
         self._made = False
-        self._bits: dict[tuple[int, int], bytes] = {}
+        self._bits: dict[tuple[int, int], Segments] = {}
         self._least = 0
-        self._acted: tuple[int, dict[int, int]] = (0, {})
+        self._acted: Segments = {}
 
     @property
     def raw(self) -> str:
@@ -92,7 +89,7 @@ class LakePeople(People):
         self._bits = self._bitmaps(rules)
         if not self._bits:
             return super().judge(rules)
-        return {group: int.from_bytes(b).bit_count() for group, b in self._bits.items()}
+        return {group: _count(found) for group, found in self._bits.items()}
 
     def number(
         self, label: Callable[[int, int], int], seen: Iterable[tuple[int, int]], start: int,
@@ -101,52 +98,49 @@ class LakePeople(People):
         """Give each person a label and a number; the name of a relation of them all."""
         if not self._bits:
             return super().number(label, seen, start, prefix)
-        by_label: dict[int, int] = {}
-        everyone = 0
-        for group, content in self._bits.items():
-            bits = int.from_bytes(content)
-            everyone |= bits
-            by_label[label(*group)] = by_label.get(label(*group), 0) | bits
-        size = max(len(b) for b in self._bits.values())
+        by_label: dict[int, Segments] = {}
+        for group, segments in self._bits.items():
+            _add(by_label.setdefault(label(*group), {}), segments)
         name = f"{prefix}people_{self._ordinal}"
-        self.lake.variable(f"{name}_all", everyone.to_bytes(size))
-        names = []
-        for verdict, bits in by_label.items():
-            self.lake.variable(f"{name}_{verdict}", bits.to_bytes(size))
-            names.append((f"{name}_{verdict}", verdict))
+        tables = [(verdict, f"{name}_{verdict}") for verdict in by_label]
+        everyone: Segments = {}
+        for verdict, table in tables:
+            self.lake.segments(table, _bytes(by_label[verdict]))
+            _add(everyone, by_label[verdict])
+        self.lake.segments(f"{name}_all", _bytes(everyone))
+        temp = self.session.dialect.temp
         found = Lookup(
-            self._least, size * 8, tuple(names), f"{name}_all", (self._ordinal + 1) << APART
-        )
-        key = f"(i + {self._least})"
+            tuple((verdict, temp(table)) for verdict, table in tables), temp(f"{name}_all"),
+            self._least, (self._ordinal + 1) << APART,
+        )  # fmt: skip
+        key = f"(s.n * {1 << SEGMENT} + i)"
         final = f"{prefix}{self._final}"
         lines = [
             f"SELECT CAST({key} AS VARCHAR) AS k1, 0 AS present, {verdict} AS lo, {verdict} AS hi, "
             f"{found.number(key, verdict)} AS pmin, {found.number(key, verdict)} AS pmax "
-            f"FROM range({size * 8}) r(i) WHERE {condition}"
-            for verdict, condition in found.cases(key)
+            f"FROM {table} s, range({1 << SEGMENT}) r(i) WHERE get_bit(s.bits, CAST(i AS INTEGER)) = 1"
+            for verdict, table in found.labels
         ]
         self.lake.view(final, " UNION ALL ".join(lines))
         if not prefix:
-            acted = sum(b.bit_count() for n, b in by_label.items() if n >= BLOCK)
-            self.lookup, self._acted = found, (acted, by_label)
-        return self.session.dialect.temp(final)
+            self.lookup, self._acted = found, {}
+            for verdict, segments in by_label.items():
+                if verdict >= BLOCK:
+                    _add(self._acted, segments)
+        return temp(final)
 
     def acted_on(self, relation: str) -> tuple[int, int]:
         """How many people are to be acted on, and a number that depends on who they are."""
         if self.lookup is None:
             return super().acted_on(relation)
-        count, by_label = self._acted
-        whole = hashlib.blake2b(f"{self.subject.name} {self._least}".encode(), digest_size=16)
-        bits = 0
-        for label, found in by_label.items():
-            if label >= BLOCK:
-                bits |= found
-        whole.update(bits.to_bytes(self.lookup.span // 8))
-        return count, int.from_bytes(whole.digest())
+        whole = hashlib.blake2b(self.subject.name.encode(), digest_size=16)
+        for number, content in sorted(_bytes(self._acted)):
+            whole.update(f"{number}:".encode() + content)
+        return _count(self._acted), int.from_bytes(whole.digest())
 
     # Where they come from.
 
-    def _bitmaps(self, rules: Sequence[Rule]) -> dict[tuple[int, int], bytes]:
+    def _bitmaps(self, rules: Sequence[Rule]) -> dict[tuple[int, int], Segments]:
         """The keys of each verdict as bits; nothing when the keys do not lend themselves to it."""
         if len(self.keys) != 1:
             return {}
@@ -172,24 +166,27 @@ class LakePeople(People):
             if odd[0][0]:
                 return {}
         least, most = session.query(ends)[0]
-        if least is None or most - least >= SPAN - 8:
+        if least is None or most - least >= SPAN:
             return {}
         self._least = int(least)
-        span = (int(most) - self._least) // 8 * 8 + 8
         pbits, ubits = self.judging(rules)
+        size = 1 << SEGMENT
         rows = session.query(
-            "SELECT pbits, ubits, count(*), "
-            f"CAST(bitstring_agg(k - {least}, 0, {span - 1}) AS BLOB) "
+            f"SELECT pbits, ubits, k >> {SEGMENT} AS n, count(*), "
+            f"CAST(bitstring_agg(k & {size - 1}, 0, {size - 1}) AS BLOB) "
             f"FROM (SELECT {key} AS k, {pbits} AS pbits, {ubits} AS ubits FROM {relation} r) "
-            "GROUP BY pbits, ubits ORDER BY pbits, ubits"
+            "GROUP BY pbits, ubits, n"
         )
-        bits = {(int(p), int(u)): bytes(b or b"") for p, u, _, b in rows}
-        total = sum(int(n) for _, _, n, _ in rows)
-        everyone = 0
-        for content in bits.values():
-            everyone |= int.from_bytes(content)
+        bits: dict[tuple[int, int], Segments] = {}
+        everyone: Segments = {}
+        for protected, unknown, number, _, content in rows:
+            if content is None:
+                return {}  # a person without a key
+            segment = {int(number): int.from_bytes(content)}
+            bits.setdefault((int(protected), int(unknown)), {}).update(segment)
+            _add(everyone, segment)
         # A key that several rows have, in one verdict or in two, is not told by one bit.
-        return bits if total and everyone.bit_count() == total else {}
+        return bits if _count(everyone) == sum(int(row[3]) for row in rows) else {}
 
     def _gather(self) -> None:
         name = f"{self._raw}_away"
@@ -203,6 +200,19 @@ class LakePeople(People):
             f"FROM {self.session.dialect.temp(name)} GROUP BY {keys}",
         )
         self.session.execute(f"DROP TABLE {self.session.dialect.temp(name)}")
+
+
+def _add(into: Segments, segments: Segments) -> None:
+    for number, bits in segments.items():
+        into[number] = into.get(number, 0) | bits
+
+
+def _count(segments: Segments) -> int:
+    return sum(bits.bit_count() for bits in segments.values())
+
+
+def _bytes(segments: Segments) -> list[tuple[int, bytes]]:
+    return [(n, bits.to_bytes((1 << SEGMENT) // 8)) for n, bits in segments.items()]
 
 
 def lookups_of(people: Mapping[str, People]) -> dict[str, Lookup]:

@@ -114,12 +114,14 @@ class Shapes:
 class Looks(Protocol):
     """How a referring value tells its person: SQL over the value, a whole number."""
 
-    def known(self, key: str) -> str:
-        """The value is a person's key."""
-        ...
+    labels: Sequence[tuple[int, str]]
+    """Each label, and the set of its people."""
 
-    def cases(self, key: str) -> Sequence[tuple[int, str]]:
-        """Each label, and the condition that the value is the key of a person with it."""
+    everyone: str
+    """The set of all people."""
+
+    def probe(self, relation: str, key: str) -> tuple[str, str]:
+        """A join and a condition: the value is the key of a person in that set."""
         ...
 
     def number(self, key: str, label: int) -> str:
@@ -261,24 +263,31 @@ class Ownership:
         key, condition = self._referring(edge)
         named = self.shapes.named(edge.child, "t")
         table = self.session.dialect.table(edge.child)
+        parts = []
         # One SELECT a label: whoever asks for some labels only, looks for those only.
-        return " UNION ALL ".join(
-            f"SELECT {named}, {label} AS lo, {label} AS hi, {look.number(key, label)} AS pmin, "
-            f"{look.number(key, label)} AS pmax FROM {table} t WHERE {person} AND {condition}"
-            for label, person in look.cases(key)
-        )
+        for label, people in look.labels:
+            join, found = look.probe(people, key)
+            number = look.number(key, label)
+            parts.append(
+                f"SELECT {named}, {label} AS lo, {label} AS hi, {number} AS pmin, "
+                f"{number} AS pmax FROM {table} t {join} WHERE {found} AND {condition}"
+            )
+        return " UNION ALL ".join(parts)
 
     def _known(self, edge: Edge, look: Looks) -> str:
         key, condition = self._referring(edge)
         table = self.session.dialect.table(edge.child)
-        return f"(SELECT 1 AS one FROM {table} t WHERE {look.known(key)} AND {condition})"
+        join, found = look.probe(look.everyone, key)
+        return f"(SELECT 1 AS one FROM {table} t {join} WHERE {found} AND {condition})"
 
     def _referring(self, edge: Edge) -> tuple[str, str]:
         """The referring value as a whole number, and what else must hold."""
         key = self.shapes.value(edge, "t", edge.columns[0])
         kind = "text" if edge.json else self.graph.table(edge.child).column(edge.columns[0]).kind
         condition = self._alive(edge.child, "t")
-        if kind != "int":
+        if kind == "int":
+            key = f"TRY_CAST({key} AS BIGINT)"
+        else:
             text = self.session.dialect.text(key, kind)
             key = f"TRY_CAST({text} AS BIGINT)"
             # Only a number as it is written by itself is the text of a key.

@@ -5,7 +5,8 @@ Everything stays beside the data, in a temporary table for each subject:
     k1 … kn            the register's key
     residence, born    ISO 3166-1 alpha-2 and ISO date, or NULL
     pbits, ubits       bit i is set when mandate i protects the person / cannot be told
-    present            1 when the register row is in this store, 0 when it is in another cell
+    present            1 when the register row is in this store, 0 when it is in another cell,
+                       -1 when it was erased and only stubs and rows about others tell of it
     lo, hi, pmin, pmax the label and the number, twice: a person is a row about one person
 """
 
@@ -28,6 +29,10 @@ STAYS, UNKNOWN, BLOCK = 0, 1, 1000
 One action (a home, or erasure) has the labels of one block, one for each set of clauses that
 asks for it, so that people who go the same way for different reasons are not at odds.
 """
+
+
+ELSEWHERE, GONE = 0, -1
+"""Where the register row of a person is that rows here are about: another cell, or nowhere."""
 
 
 def action(label: str) -> str:
@@ -83,8 +88,11 @@ class People:
         )
         self._countries()
 
-    def add(self, people: Iterable[Row]) -> int:
-        """People whose register row is in another cell: key texts, residence, born."""
+    def add(self, people: Iterable[Row], *, present: int = ELSEWHERE) -> int:
+        """People whose register row is not here: key texts, residence, born.
+
+        `present` is ELSEWHERE for those of another cell, GONE for those of none any more.
+        """
         dialect = self.session.dialect
         name = f"{self._raw}_away"
         columns = [(k, "text") for k in self.keys] + [("residence", "text"), ("born", "text")]
@@ -99,7 +107,7 @@ class People:
                 self._create(f"{self._raw}_kept", f"SELECT * FROM {self.raw}")
                 self.raw = dialect.temp(f"{self._raw}_kept")
             self.session.execute(
-                f"INSERT INTO {self.raw} SELECT {keys}, residence, born, 0 FROM "
+                f"INSERT INTO {self.raw} SELECT {keys}, residence, born, {present} FROM "
                 f"{dialect.temp(name)}"
             )
         else:
@@ -180,6 +188,14 @@ class People:
         )
         return {(int(p), int(u)): int(n) for p, u, n in rows}
 
+    def here(self) -> dict[tuple[int, int], int]:
+        """After `judge`: the people whose register row is here, by (pbits, ubits)."""
+        rows = self.session.query(
+            f"SELECT pbits, ubits, count(*) FROM {self.session.dialect.temp(self._raw + '_j')} "
+            "WHERE present = 1 GROUP BY pbits, ubits ORDER BY pbits, ubits"
+        )
+        return {(int(p), int(u)): int(n) for p, u, n in rows}
+
     def judging(self, rules: Sequence[Rule]) -> tuple[str, str]:
         """The expressions of pbits and ubits over alias `r`."""
         mine = [
@@ -220,7 +236,7 @@ class People:
         cases = " ".join(
             f"WHEN pbits = {p} AND ubits = {u} THEN {label(p, u)}" for p, u in sorted(set(seen))
         )
-        lo = f"CASE {cases} ELSE {STAYS} END" if cases else f"{STAYS}"
+        lo = f"CASE WHEN present = {GONE} THEN {UNKNOWN} {cases} ELSE {STAYS} END"
         keys = ", ".join(self.keys)
         number = f"row_number() OVER (PARTITION BY (lo >= {BLOCK}) ORDER BY {keys}) + {start}"
         number = f"CASE WHEN lo >= {BLOCK} THEN {number} ELSE -({number}) END"

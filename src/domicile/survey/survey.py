@@ -16,7 +16,7 @@ from domicile.stores.schema import Schema
 from domicile.survey.ghosts import Ghost
 from domicile.survey.graph import Graph, build
 from domicile.survey.lake_people import LakePeople
-from domicile.survey.people import People
+from domicile.survey.people import GONE, People
 from domicile.survey.state import State
 from domicile.survey.stubs import Stubs
 from domicile.survey.work import Work
@@ -197,8 +197,17 @@ class Survey:
                     found.setdefault(row[:-2], row)
         if found:
             people.add(found.values())
-        if len(missing) > len(found):
-            cell.dangling[subject.name] = len(missing) - len(found)
+        # Erased people: what is still about them, beside somebody else, is not decided by their
+        # absence.
+        table = subject.register.table
+        emptied: set[tuple[object, ...]] = set()
+        if self.state is not None and table in cell.stubs:
+            emptied = {keys for keys, _ in self.state.abouts(cell.name, table)}
+        gone = sorted(k for k in missing if k not in found and k in {*wanted, *emptied})
+        if gone:
+            people.add(((*k, None, None) for k in gone), present=GONE)
+        if len(missing) > len(found) + len(gone):
+            cell.dangling[subject.name] = len(missing) - len(found) - len(gone)
 
 
 def columns_of(cell: Cell) -> Iterator[tuple[str, str]]:
