@@ -85,12 +85,19 @@ class ParquetSession(DuckdbSession):
         """A temporary view: what is asked of it is worked out from the files each time."""
         self.execute(f"CREATE OR REPLACE TEMPORARY VIEW {self.dialect.quote(name)} AS {select}")
 
-    def variable(self, name: str, bits: bytes) -> None:
-        """Keep a bitmap under a name, for `getvariable`."""
+    def segments(self, name: str, segments: Sequence[tuple[int, bytes]]) -> None:
+        """A temporary table (n, bits) of pieces of a bitmap."""
+        schema = pa.schema([("n", pa.int64()), ("bits", pa.binary())])
+        found = pa.table([[n for n, _ in segments], [b for _, b in segments]], schema=schema)
         with translated(self.name):
-            self.connection.execute(
-                f"SET VARIABLE {self.dialect.quote(name)} = CAST(CAST(? AS BLOB) AS BIT)", [bits]
-            )
+            self.connection.register("arrow batches", found)
+            try:
+                self.connection.execute(
+                    f"CREATE OR REPLACE TEMPORARY TABLE {self.dialect.quote(name)} AS "
+                    'SELECT n, CAST(bits AS BIT) AS bits FROM "arrow batches"'
+                )
+            finally:
+                self.connection.unregister("arrow batches")
 
 
 def _texts(names: Sequence[str], rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:

@@ -118,7 +118,8 @@ class LakePeople(People):
         lines = [
             f"SELECT CAST({key} AS VARCHAR) AS k1, 0 AS present, {verdict} AS lo, {verdict} AS hi, "
             f"{found.number(key, verdict)} AS pmin, {found.number(key, verdict)} AS pmax "
-            f"FROM {table} s, range({1 << SEGMENT}) r(i) WHERE get_bit(s.bits, CAST(i AS INTEGER)) = 1"
+            f"FROM {table} s, range({1 << SEGMENT}) r(i) "
+            "WHERE get_bit(s.bits, CAST(i AS INTEGER)) = 1"
             for verdict, table in found.labels
         ]
         self.lake.view(final, " UNION ALL ".join(lines))

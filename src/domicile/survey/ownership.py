@@ -114,11 +114,15 @@ class Shapes:
 class Looks(Protocol):
     """How a referring value tells its person: SQL over the value, a whole number."""
 
-    labels: Sequence[tuple[int, str]]
-    """Each label, and the set of its people."""
+    @property
+    def labels(self) -> Sequence[tuple[int, str]]:
+        """Each label, and the set of its people."""
+        ...
 
-    everyone: str
-    """The set of all people."""
+    @property
+    def everyone(self) -> str:
+        """The set of all people."""
+        ...
 
     def probe(self, relation: str, key: str) -> tuple[str, str]:
         """A join and a condition: the value is the key of a person in that set."""
