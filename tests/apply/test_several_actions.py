@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def rows(place: Path, store: str, table: str) -> list[tuple[object, ...]]:
+def rows(place: Path, store: str, table: str) -> list[tuple[Any, ...]]:
     """A table's rows, in order."""
     with sqlite3.connect(place / f"{store}.db") as connection:
         found = connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
