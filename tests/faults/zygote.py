@@ -42,7 +42,8 @@ class Faults:
         real = getattr(owner, name)
 
         def wrapped(this: Any, *args: Any, **kwargs: Any) -> Any:
-            self.points.append(f"{owner.__name__}.{name}")
+            said = f" {args[0]}" if args and isinstance(args[0], str) else ""
+            self.points.append(f"{owner.__name__}.{name}{said}")
             hit = len(self.points) == self.nth
             if hit and self.form == "die_before":
                 os.kill(os.getpid(), signal.SIGKILL)

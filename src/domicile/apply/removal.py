@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 """How often a batch is tried while writers keep changing its rows, before it waits for a round."""
 
-BUSY_ATTEMPTS = 12
+BUSY_ATTEMPTS = 5
 """How often it is tried while others hold what it needs."""
 
 BUSY_PAUSE = (0.05, 0.5)

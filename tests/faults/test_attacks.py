@@ -1,0 +1,224 @@
+"""Faults that somebody thought of, one test each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.faults.estate import read
+from tests.faults.trials import Bench, Place, Zygote
+
+pytestmark = pytest.mark.faults
+
+PAIR = "State.write INSERT INTO pair"
+"""The point before which rows without a key are not home yet, nor anything deleted."""
+
+
+def sql(url: str, *statements: str) -> None:
+    """Run statements, each in a transaction of its own."""
+
+    async def work() -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(work())
+
+
+def value(url: str, query: str) -> Any:
+    """The one value of a query."""
+
+    async def work() -> Any:
+        connection = await asyncpg.connect(url)
+        try:
+            return await connection.fetchval(query)
+        finally:
+            await connection.close()
+
+    return asyncio.run(work())
+
+
+def someone_half_way(place: Place) -> int:
+    """An account that is at both ends after a run was killed between copying and deleting."""
+    here = {r[0] for r in read(place.source)["account"]}
+    there = {r[0] for r in read(place.home)["account"]}
+    both = sorted(str(r) for r in here & there)
+    assert both, "the kill came too early or too late for this test"
+    return int(both[0].strip("(").split(",")[0])
+
+
+def killed_after_copying(bench: Bench) -> Place:
+    """A place where all rows with keys were copied home, and nothing was deleted yet."""
+    place = bench.place()
+    assert place.apply({"nth": bench.point(PAIR), "form": "die_before"}) == -9
+    return place
+
+
+def test_deleted_by_the_application_after_a_kill(bench: Bench) -> None:
+    """Its copy at home is not the row: it goes, it does not come back."""
+    place = killed_after_copying(bench)
+    mood = int(value(place.home, "SELECT max(mood_id) FROM mood"))
+    sql(place.source, f"DELETE FROM mood WHERE mood_id = {mood}")
+    place.resume()
+    for url in (place.source, place.home):
+        assert value(url, f"SELECT count(*) FROM mood WHERE mood_id = {mood}") == 0
+    bench.whole(place)
+    bench.drop(place)
+
+
+def test_changed_by_the_application_after_a_kill(bench: Bench) -> None:
+    """The newer values come home."""
+    place = killed_after_copying(bench)
+    person = someone_half_way(place)
+    sql(place.source, f"UPDATE account SET touched = 77 WHERE account_id = {person}")
+    place.resume()
+    assert value(place.home, f"SELECT touched FROM account WHERE account_id = {person}") == 77
+    bench.whole(place)
+    bench.drop(place)
+
+
+def test_changed_at_home_after_a_kill(bench: Bench) -> None:
+    """Only one end changed: the home's values stay, and the rows that differ are held."""
+    place = killed_after_copying(bench)
+    person = someone_half_way(place)
+    sql(place.home, f"UPDATE account SET touched = 78 WHERE account_id = {person}")
+    place.resume()
+    assert value(place.home, f"SELECT touched FROM account WHERE account_id = {person}") == 78
+    bench.drop(place)
+
+
+def test_moved_away_after_a_kill(bench: Bench) -> None:
+    """Who no longer lives in the US after the kill stays whole abroad, and nothing of them at home."""
+    place = killed_after_copying(bench)
+    person = value(
+        place.home,
+        "SELECT a.account_id FROM account a JOIN address USING (address_id) WHERE code = 'US' "
+        "AND NOT EXISTS (SELECT 1 FROM account b WHERE b.address_id = a.address_id "
+        "AND b.account_id <> a.account_id) AND EXISTS (SELECT 1 FROM playlist p "
+        "WHERE p.account_id = a.account_id) ORDER BY 1 LIMIT 1",
+    )
+    sql(
+        place.source,
+        f"UPDATE address SET code = 'NL' WHERE address_id = "
+        f"(SELECT address_id FROM account WHERE account_id = {person})",
+    )
+    place.resume()
+    assert value(place.source, f"SELECT count(*) FROM playlist WHERE account_id = {person}") == 1
+    assert value(place.home, f"SELECT count(*) FROM playlist WHERE account_id = {person}") == 0
+    bench.whole(place)
+    bench.drop(place)
+
+
+def test_a_new_plan_after_a_kill(bench: Bench) -> None:
+    """Whoever plans anew instead of resuming gets the same, rows without a key included."""
+    for nth in range(bench.point(PAIR), bench.point(PAIR) + 4):
+        place = bench.place()
+        assert place.apply({"nth": nth, "form": "die_after"}) == -9
+        assert place.run("plan", "-o", str(place.plan), "--as-of", "2026-11-20") == 0
+        place.resume()
+        bench.as_undisturbed(place)
+        bench.drop(place)
+
+
+def test_two_at_once(bench: Bench) -> None:
+    """The second one says so and does nothing; the first one is not disturbed."""
+    place = bench.place()
+    other = Zygote()
+    try:
+        second = Place(place.directory, place.source, place.home, other, place.batch)
+        assert second.run("check") == 0  # everything is imported
+        place.start("apply", str(place.plan), "--yes")
+        bench.sleep(bench.seconds / 3)
+        assert second.apply() == 5
+        assert "another apply" in place.output()
+        assert place.wait() == 0
+    finally:
+        other.close()
+    bench.as_undisturbed(place)
+    bench.drop(place)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_asked_to_stop(bench: Bench, number: signal.Signals) -> None:
+    """Exit code 5, nothing left running in the stores, and a second run finishes."""
+    for part in (0.35, 0.55, 0.75):
+        place = bench.place()
+        pid = place.start("apply", str(place.plan), "--yes")
+        bench.sleep(bench.seconds * part)
+        os.kill(pid, number)
+        code = place.wait()
+        assert code in (0, 5), place.output()
+        bench.after(place, code, thorough=False)
+        bench.drop(place)
+
+
+def test_a_session_is_ended_by_the_server(bench: Bench) -> None:
+    """pg_terminate_backend while apply works: exit code 5, then resumed."""
+    place = bench.place()
+    place.start("apply", str(place.plan), "--yes")
+    bench.sleep(bench.seconds * 0.6)
+    for url in (place.source, place.home):
+        sql(
+            url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND application_name = 'domicile'",
+        )
+    code = place.wait()
+    assert code in (0, 3, 5), place.output()  # 3: it had not begun to change anything
+    bench.after(place, code, thorough=True)
+    bench.drop(place)
+
+
+def test_the_home_becomes_read_only(bench: Bench) -> None:
+    """A home that refuses to write stops apply; nothing is deleted before it takes rows again."""
+    place = bench.place()
+    sql(
+        place.home,
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'disk full' USING ERRCODE = '53100'; END $$",
+        "CREATE TRIGGER no BEFORE INSERT ON track FOR EACH ROW EXECUTE FUNCTION no()",
+        "ALTER TABLE track ENABLE ALWAYS TRIGGER no",
+    )
+    assert place.apply() in (4, 5)
+    bench.nothing_lost(place)
+    assert read(place.source) == bench.before[0]
+    sql(place.home, "DROP TRIGGER no ON track", "DROP FUNCTION no()")
+    if place.apply() != 0:
+        place.resume()
+    bench.as_undisturbed(place)
+    bench.drop(place)
+
+
+def test_a_lock_that_is_not_given(bench: Bench) -> None:
+    """A transaction of the application holds a row all the time: it is never made to give way,
+    its person stays for later, and the rest is not lost."""
+    place = bench.place()
+    moved = set(bench.before[0]["account"]) & set(bench.outcome[1]["account"])
+    person = min(str(r[0]) for r in moved).strip("(").split(",")[0]
+    mine = f"account_id = {person}"
+
+    async def holding() -> int:
+        connection = await asyncpg.connect(place.source)
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(f"UPDATE account SET touched = 5 WHERE {mine}")
+        code = await asyncio.to_thread(place.apply)
+        await transaction.commit()
+        await connection.close()
+        return code
+
+    code = asyncio.run(holding())
+    assert code == 5, place.output()
+    bench.nothing_lost(place, f"({person},p")
+    place.resume()
+    assert value(place.home, f"SELECT touched FROM account WHERE {mine}") == 5
+    bench.whole(place)
+    bench.drop(place)
