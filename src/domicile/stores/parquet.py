@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,11 @@ CAPABILITIES = Capabilities(
     concurrent_writers=True, live_files=True,
 )  # fmt: skip
 
-DEEP = 1_000_000
-"""Rows of one row group that a sample reads at most: a group cannot be entered in the middle."""
+DEEP = 400_000
+"""Rows that a sample reads at most: a row group cannot be entered in the middle."""
+
+GROUPS = 24
+"""Row groups that the sample of a large table is taken from."""
 
 
 class ParquetStore:
@@ -109,33 +111,38 @@ class ParquetStore:
         self, files: Sequence[LakeFile], shape: Table, columns: Sequence[str], rows: int
     ) -> Iterator[pa.Table]:
         """Rows of the sample, file by file: the rows whose number is a multiple of the step."""
-        step = max(1, shape.estimate // rows)
         inside = [c for c in columns if not shape.column(c).generated]
-        number = 0  # of the first row of the group, over all files
-        for file in files:
-            footer = self.footers.of(file)
-            wanted: list[tuple[int, list[int]]] = []
-            for group in range(footer.num_row_groups):
-                size = footer.row_group(group).num_rows
-                first = -number % step
-                wanted.append((group, list(range(first, size, step))))
-                number += size
+        groups = [
+            (file, group, self.footers.of(file).row_group(group).num_rows)
+            for file in files
+            for group in range(self.footers.of(file).num_row_groups)
+        ]
+        chosen = [g for g in groups if g[2]]
+        if shape.estimate > DEEP:  # a table of many groups is read in some of them
+            chosen = chosen[:: max(1, -(-len(chosen) // GROUPS))]
+        reach = {g: min(g[2], max(DEEP // len(chosen), rows)) for g in chosen}
+        step = max(1, sum(reach.values()) // rows)
+        number = 0  # of the first row of the group, over all that are within reach
+        for file, group, total in chosen:
+            size = reach[file, group, total]
+            numbers = list(range(-number % step, size, step))
+            number += size
+            if not numbers:
+                continue
+            piece = self._rows(file, group, inside, numbers)
             folders = dict(file.partition)
-            for group, numbers in wanted:
-                if numbers:
-                    piece = self._rows(file, group, inside, numbers)
-                    for name in columns:
-                        if name not in inside:
-                            value = pa.array([folders[name]] * piece.num_rows, pa.string())
-                            piece = piece.append_column(name, value)
-                    yield piece.select(list(columns))
+            for name in columns:
+                if name not in inside:
+                    value = pa.array([folders[name]] * piece.num_rows, pa.string())
+                    piece = piece.append_column(name, value)
+            yield piece.select(list(columns))
 
     def _rows(self, file: LakeFile, group: int, columns: list[str], numbers: list[int]) -> pa.Table:
         try:
             with pq.ParquetFile(file.path) as opened_file:
-                batches = opened_file.iter_batches(65_536, [group], columns, use_threads=False)
+                batches = opened_file.iter_batches(16_384, [group], columns, use_threads=False)
                 found, start = [], 0
-                for batch in islice(batches, max(1, DEEP // 65_536)):
+                for batch in batches:
                     here = [n - start for n in numbers if start <= n < start + batch.num_rows]
                     if here:
                         found.append(batch.take(pa.array(here)))
