@@ -134,3 +134,15 @@ def test_plan_accepts_what_was_proposed(tmp_path: Path, mandate: str) -> None:
     file.write_text(file.read_text().replace("country: ZZ", "country: SG"))
     assert main(["plan", "--mandate", mandate, "-o", "shop.plan"]) == 0
     assert json.loads((tmp_path / "shop.plan").read_text())["estate"] == "shop"
+
+
+def test_an_empty_store_is_a_home_and_said_to_be_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "us.db").touch()
+    assert main(["init", "sg=sqlite:shop.db", "us=sqlite:us.db", "--json"]) == 0
+    stores = {s["name"]: s for s in json.loads(capsys.readouterr().out)["stores"]}
+    assert {s["holds"] for s in stores.values()} == {"app"}
+    assert "no tables" in stores["us"]["because"]
+    assert stores["us"]["guessed"]
+    assert "us" not in stores["sg"]["because"]

@@ -129,24 +129,34 @@ def _write(proposal: Proposal, file: Path | None, shown: bool, out: Output) -> N
 def _show(
     proposal: Proposal, named: Sequence[Named], file: Path | None, shown: bool, out: Output
 ) -> None:
-    from domicile.survey.propose_model import UNKNOWN_COUNTRY
+    from domicile.survey.propose_model import UNKNOWN_COUNTRY, UNKNOWN_OPERATOR
 
     if shown or file is None:
         return
     for subject in proposal.subjects:
         if subject.active:
-            where = subject.residence.path if subject.residence else "unknown: no path was found"
+            where = subject.residence.path if subject.residence else "unknown"
             out.say(f"{subject.name}: register {subject.register}, residence {where}")
+            if not subject.residence:
+                out.say("  no path leads to countries: nobody is protected until one is declared")
     active = sum(t.active for t in proposal.tables), sum(k.active for k in proposal.links)
     out.say(
-        f"Wrote {file}: {len(proposal.stores)} stores, {active[0]} tables with a role,"
-        f" {active[1]} links; {proposal.guessed} guesses to confirm."
+        f"Wrote {file}: {_count(len(proposal.stores), 'store')},"
+        f" {_count(active[0], 'table')} with a role, {_count(active[1], 'link')};"
+        f" {_count(proposal.guessed, 'guess', 'guesses')} to confirm."
     )
     for each in named:
         for variable in each.variables:
             out.say(f"Set {variable} to the password of {each.opened.name}: it is not in the file.")
+    nobodys = [s.name for s in proposal.stores if s.operator == UNKNOWN_OPERATOR]
+    if nobodys:
+        out.say(f"Say in it who runs {', '.join(nobodys)}: until then no mandate trusts them.")
     unknown = [s.name for s in proposal.stores if s.country == UNKNOWN_COUNTRY]
     if unknown:
         out.say(f"Say in it where {', '.join(unknown)} stands; then run `domicile check`.")
     else:
         out.say("Read it, then run `domicile check`.")
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"

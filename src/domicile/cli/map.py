@@ -168,7 +168,8 @@ def _show_store(store: dict[str, Any], out: Output) -> None:
         out.table(title, ["table, owner", "rows", "rows by residence", "categories"], rows)
     left = len(tables) - len(shown)
     if left:
-        out.say(f"  {left} more tables of {store['name']} are empty, or about nobody (-v).")
+        more = "1 more table is" if left == 1 else f"{left} more tables are"
+        out.say(f"  {store['name']}: {more} empty, or about nobody (-v).")
 
 
 def _matters(table: dict[str, Any]) -> bool:

@@ -46,7 +46,7 @@ def propose(
         reading.applications,  # people first: what refers to them from elsewhere comes after
         key=lambda a: -max((t.score for t in targets if t.application is a), default=0.0),
     )
-    stores = [_store(s, a) for s in written for a in applications if s.name in _names(a)]
+    stores = [_store(s, a, reading) for s in written for a in applications if s.name in _names(a)]
     subjects: list[ProposedSubject] = []
     found: list[ProposedLink] = []
     tables: list[ProposedTable] = []
@@ -88,9 +88,16 @@ def _settled(link: ProposedLink, subjects: Sequence[ProposedSubject]) -> Propose
     return replace(link, to=to or str(link.target))
 
 
-def _store(store: ProposedStore, application: Application) -> ProposedStore:
-    tables = len(application.schema.tables)
-    cells = [s.name for s in application.stores if s.name != store.name]
+def _store(store: ProposedStore, application: Application, reading: Reading) -> ProposedStore:
+    tables = len(reading.schemas[store.name].tables)
+    if not tables:
+        because = "it has no tables: taken for a home of the application there is"
+        return replace(store, holds=application.holds, reason=Reason(because, guessed=True))
+    cells = [
+        s.name
+        for s in application.stores
+        if s.name != store.name and reading.schemas[s.name].tables
+    ]
     because = f"it has {tables} table{'s' if tables != 1 else ''}"
     if cells:
         because += f", the same as in {', '.join(cells)}: cells of one application"
