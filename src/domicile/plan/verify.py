@@ -193,7 +193,10 @@ def _files(outcome: Outcome, report: Report, plan: dict[str, Any]) -> Checked:
     found = categories(cell)
     wanted = {v for kind, v in report.elsewhere(outcome, found) if kind == "email"}
     if not wanted:
-        return Checked(name, "ok", f"{_files_of(files)}; nobody's e-mail to search for")
+        return Checked(
+            name, "ok", f"{_files_of(files)}; no e-mail to search for: nobody kept from here has a "
+            "register row elsewhere (who was erased is not known any more)",
+        )  # fmt: skip
     stay = {
         v
         for kind, v in chain(
