@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import running_server
-from tests.faults.trials import Bench
+from tests.faults.trials import Bench, SqliteBench
 from tests.servers import TestServer, debian_bin
 
 MEMORY = Path("/dev/shm")
@@ -44,6 +44,14 @@ def server(scratch: Path) -> Iterator[TestServer]:
 def bench(server: TestServer, scratch: Path) -> Iterator[Bench]:
     """The estate of 60 people in two databases, in batches of 150 rows."""
     made = Bench(server, scratch / "bench")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def files(scratch: Path) -> Iterator[SqliteBench]:
+    """The same estate in two SQLite files."""
+    made = SqliteBench(scratch / "files")
     yield made
     made.close()
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 HERE = Path(__file__).parent
+SQLITE = "sqlite://"
 
 KEYS: dict[str, tuple[str, ...]] = {
     "country": ("code",),
@@ -153,8 +156,35 @@ async def contents_of(connection: Any) -> Contents:
     return found
 
 
+def fill_sqlite(source: Path, home: Path, people: int) -> None:
+    """The same in two SQLite files."""
+    schema = (HERE / "schema_sqlite.sql").read_text()
+    made = rows(people)
+    for file, here in ((source, made), (home, {"country": made["country"]})):
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.executescript(schema)
+            for table, lines in here.items():
+                places = ", ".join("?" for _ in COLUMNS[table])
+                connection.executemany(
+                    f"INSERT INTO {table} ({', '.join(COLUMNS[table])}) VALUES ({places})", lines
+                )
+
+
+def read_sqlite(file: str) -> Contents:
+    """All rows of the file, in one snapshot."""
+    found: Contents = {}
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("BEGIN")
+        for table in [*KEYS, "audit"]:
+            lines = connection.execute(f"SELECT * FROM {table}").fetchall()
+            found[table] = sorted((str(line).replace(", ", ","),) for line in lines)
+    return found
+
+
 def read(url: str) -> Contents:
     """All rows of the database, in one snapshot."""
+    if url.startswith(SQLITE):
+        return read_sqlite(url.removeprefix(SQLITE))
 
     async def work() -> Contents:
         connection = await asyncpg.connect(url)
@@ -169,6 +199,9 @@ def read(url: str) -> Contents:
 
 def broken_keys(url: str) -> list[str]:
     """The foreign keys that do not hold, each tried again as a new constraint."""
+    if url.startswith(SQLITE):
+        with closing(sqlite3.connect(url.removeprefix(SQLITE))) as connection:
+            return [str(r) for r in connection.execute("PRAGMA foreign_key_check")]
 
     async def work() -> list[str]:
         connection = await asyncpg.connect(url)

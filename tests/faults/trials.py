@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
-from tests.faults.estate import KEYS, Contents, broken_keys, declare, fill, read
+from tests.faults.estate import (
+    KEYS,
+    SQLITE,
+    Contents,
+    broken_keys,
+    declare,
+    fill,
+    fill_sqlite,
+    read,
+)
 from tests.servers import TestServer
 
 FORMS = ("die_before", "die_after", "fail_before", "fail_after")
@@ -134,13 +143,17 @@ class Bench:
         self, server: TestServer, directory: Path, *, people: int = 60, batch: int = 150,
         purge: bool = False, home: TestServer | None = None,
     ) -> None:  # fmt: skip
-        self.server, self.directory, self.batch, self.purge = server, directory, batch, purge
-        self.home_server = home or server
-        self.zygote = Zygote()
-        self.count = 0
+        self.server, self.home_server = server, home or server
         self.name = directory.name.replace("-", "_")
         source = server.create_database(f"{self.name}_source")
         fill(source, self.home_server.create_database(f"{self.name}_home"), people)
+        self._begin(directory, batch, purge)
+
+    def _begin(self, directory: Path, batch: int, purge: bool) -> None:
+        """The plan that all trials share, and an undisturbed run of it."""
+        self.directory, self.batch, self.purge = directory, batch, purge
+        self.zygote = Zygote()
+        self.count = 0
         self.template = directory / "template"
         declare(self.template, purge=purge)
         first = self.place(self.template)
@@ -161,11 +174,16 @@ class Bench:
             directory = self.directory / str(self.count)
             shutil.copytree(self.template, directory)
             (directory / "output").write_text("")
-        urls = [
+        source, home = self._databases(directory)
+        return Place(directory, source, home, self.zygote, self.batch)
+
+    def _databases(self, directory: Path) -> tuple[str, str]:
+        """Fresh copies of both databases; their URLs."""
+        source, home = (
             server.create_database(f"{self.name}_{end}_{self.count}", f"{self.name}_{end}")
             for server, end in ((self.server, "source"), (self.home_server, "home"))
-        ]
-        return Place(directory, urls[0], urls[1], self.zygote, self.batch)
+        )
+        return source, home
 
     def drop(self, place: Place) -> None:
         """Remove a place."""
@@ -243,3 +261,22 @@ class Bench:
         self.as_undisturbed(place)
         if thorough:
             self.whole(place)
+
+
+class SqliteBench(Bench):
+    """The same with two SQLite files."""
+
+    def __init__(self, directory: Path, *, people: int = 60, purge: bool = False) -> None:
+        self.files = directory / "files"
+        self.files.mkdir(parents=True)
+        fill_sqlite(self.files / "source.db", self.files / "home.db", people)
+        self._begin(directory, 0, purge)
+
+    def _databases(self, directory: Path) -> tuple[str, str]:
+        for name in ("source.db", "home.db"):
+            shutil.copy(self.files / name, directory / name)
+        return f"{SQLITE}{directory / 'source.db'}", f"{SQLITE}{directory / 'home.db'}"
+
+    def drop(self, place: Place) -> None:
+        """Remove a place."""
+        shutil.rmtree(place.directory)
