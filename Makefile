@@ -7,6 +7,7 @@ LOCK := requirements-dev.lock
 # One stamp for each content of the lock: a changed lock installs again, anything else does not.
 STAMP := $(VENV)/installed-$(shell cat $(LOCK) pyproject.toml | sha256sum | cut -c1-16)
 TESTS ?= tests
+TRIALS ?= 1000
 
 .DEFAULT_GOAL := help
 .PHONY: help deps test check format bench faults demo lock clean
@@ -31,8 +32,8 @@ format: $(STAMP) ## format the code and sort its imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-faults: deps ## run only the tests that kill processes and break writes
-	@$(BIN)/pytest -m faults $(TESTS)
+faults: deps ## a thousand kills and failed writes during apply (TRIALS=40: as many as in make test)
+	@DOMICILE_TRIALS=$(TRIALS) $(BIN)/pytest -m faults $(TESTS)
 
 bench: $(STAMP) ## run the benchmarks and print their figures
 	@$(BIN)/python -m bench $(BENCH)
