@@ -92,6 +92,17 @@ def test_decisions_are_numbered_and_listed() -> None:
         assert title.startswith(f"# {int(name[:4])}. ")
 
 
+def test_the_mandate_to_begin_with_loads(tmp_path: Path) -> None:
+    from domicile.law.load import load_mandate
+
+    text = (DOCS / "start.md").read_text(encoding="utf-8")
+    (written,) = re.findall(r"```yaml\n(mandate: .*?)```", text, re.DOTALL)
+    file = tmp_path / "us-home.yaml"
+    file.write_text(written, encoding="utf-8")
+    (clause,) = load_mandate(file).clauses
+    assert (clause.otherwise, clause.purge, clause.countries) == ("move", True, {"US"})
+
+
 # The keys of documents.
 
 SCHEMA = """
