@@ -147,9 +147,9 @@ def build(estate: Estate, holds: str, schema: Schema) -> Graph:
         graph.roles[name] = "register" if name in graph.registers else role or "plain"
         graph.edges[name] = [_edge(name, k) for k in schema.tables[name].foreign_keys]
     _add_links(graph)
-    for declared, role in estate.tables.items():
-        if declared.holds == holds and role.author is not None:
-            resolve(graph, declared.table, role.author, f"tables.{declared}.author")
+    for declared, said in estate.tables.items():
+        if declared.holds == holds and said.author is not None:
+            resolve(graph, declared.table, said.author, f"tables.{declared}.author")
     graph.direct = _reaching(graph, through_attachments=False)
     graph.owned = _reaching(graph, through_attachments=True)
     graph.order = _order(graph)
