@@ -26,17 +26,9 @@ AS_OF = "2026-01-01"
 # disputed; each such point has its small world in tests/properties/test_disagreements.py.
 SETTLED = Reading(
     stub_key_taken="accept",
-    equal_row_needs="nothing",
     stayers_attachment="copy",
     links_hold_keys=False,  # links are for ownership (section 3); no store holds them
 )
-
-
-def disputed(world: World) -> bool:
-    """Whether a random world has something on which the two sides are known to differ."""
-    return any(
-        edge.child == edge.parent and world.is_attachment(edge.child) for edge in world.edges
-    )
 
 
 def run(*arguments: str, expect: int = 0) -> str:
