@@ -70,7 +70,10 @@ def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
         )  # fmt: skip
     cost = document["cost"]
     if not document["steps"]:
-        out.say("No steps: nothing that a clause asks to act on.")
+        asked = "all that a clause asks to act on is held" if document["held"] else (
+            "nothing that a clause asks to act on"
+        )  # fmt: skip
+        out.say(f"No steps: {asked}.")
         if findings or document["unknown"]:
             out.say("What is held or unknown above is still a finding: `--check` exits with 1.")
         return

@@ -18,10 +18,18 @@ def misfit(source: Cell, home: Cell) -> str:
     """
     kinds = (source.session.dialect.name, home.session.dialect.name)
     if not home.schema.tables:
-        return "" if kinds[0] == kinds[1] else f"store {home.name} has no tables yet"
+        if kinds[0] == kinds[1]:
+            return ""
+        return (
+            f"store {home.name} has no tables, and they cannot be made from a store of another "
+            "kind: create the application's tables there"
+        )
     found = differences(source.schema, home.schema)
     if kinds[0] != kinds[1]:
-        found = [f for f in found if f.endswith("missing at home") and "key" not in f]
+        found = [
+            f for f in found
+            if (f.endswith("missing at home") and "key" not in f) or "is at home only, may" in f
+        ]  # fmt: skip
     if not found:
         return ""
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
