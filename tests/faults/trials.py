@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from domicile.evidence.place import read_log
 from tests.conftest import ROOT
 from tests.faults.estate import (
     KEYS,
@@ -136,6 +137,16 @@ class Place:
         raise AssertionError(f"not done after {RESUMES} runs\n{self.output()}")
 
 
+def said(place: Place) -> Counter[tuple[str, str]]:
+    """Rows by (operation, table) in the entries of batches of the log."""
+    log = read_log(place.directory / ".domicile")
+    found: Counter[tuple[str, str]] = Counter()
+    for _, entry in log.entries():
+        if entry["kind"] == "batch":
+            found[entry["operation"], entry["table"]] += entry["rows"]
+    return found
+
+
 class Bench:
     """The templates that trials are copied from, and what an undisturbed run makes of them."""
 
@@ -165,6 +176,7 @@ class Bench:
         self.seconds = time.monotonic() - began
         self.points = whole.points
         self.outcome = whole.contents()
+        self.said = said(whole)
         self.drop(whole)
 
     def place(self, directory: Path | None = None) -> Place:
@@ -259,8 +271,13 @@ class Bench:
         if code != 0:
             place.resume()
         self.as_undisturbed(place)
+        self.all_said(place)
         if thorough:
             self.whole(place)
+
+    def all_said(self, place: Place) -> None:
+        """The log says of every row that it was carried and that it was deleted, once each."""
+        assert said(place) >= self.said, f"the log is silent about some\n{place.output()}"
 
 
 class SqliteBench(Bench):

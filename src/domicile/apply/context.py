@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,8 +11,21 @@ from domicile.plan.document import Document
 from domicile.survey.state import State
 
 
+RECENT = 1000
+"""Entries at the end of the log among which those of a cut-off run are looked for."""
+
+
 class Appends(Protocol):
     """The part of the evidence log that apply needs."""
+
+    @property
+    def size(self) -> int:
+        """How many entries it has."""
+        ...
+
+    def entries(self, start: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+        """(index, entry) from `start` on."""
+        ...
 
     def append(self, entries: list[dict[str, Any]]) -> object:
         """Durable when it returns."""
@@ -59,3 +72,15 @@ class Run:
         if self.entries:
             self.log.append(self.entries)
             self.entries = []
+
+    def flush_for(self, store: str, mark: str) -> None:
+        """Write the entries of a committed transaction, which the state kept until now."""
+        self.flush()
+        self.state.said(store, mark)
+
+    def say(self, entries: list[dict[str, Any]]) -> None:
+        """Write what an earlier run had to say, as far as the log does not have it."""
+        recent = [entry for _, entry in self.log.entries(max(0, self.log.size - RECENT))]
+        missing = [entry for entry in entries if entry not in recent]
+        if missing:
+            self.log.append(missing)

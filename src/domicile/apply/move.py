@@ -172,10 +172,13 @@ class Move:
             # rows these are.
             if not home.tells and number:
                 self._note_copied(mark, work)
-            self.run.state.note_batch(
-                self.run.digest, self.run.number, self.outcome.cell.name, self.action.home,
-                number, mark, seen,
-            )  # fmt: skip
+            with self.run.state.transaction():
+                self.run.state.note_batch(
+                    self.run.digest, self.run.number, self.outcome.cell.name, self.action.home,
+                    number, mark, seen,
+                )  # fmt: skip
+                self.run.state.note_unsaid(self.action.home, mark, self.run.entries)
+            home.seal()
             home.commit()
         except BaseException:
             self._undo(home)
@@ -187,7 +190,7 @@ class Move:
         with self.run.state.transaction():
             for table, keys in completed:
                 self.run.state.remove_stubs(self.action.home, table, keys)
-        self.run.flush()
+        self.run.flush_for(self.action.home, mark)
 
     def _undo(self, home: End) -> None:
         self.run.entries = []

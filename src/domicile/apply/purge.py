@@ -30,8 +30,6 @@ def purge(run: Run, estate: Estate) -> list[dict[str, Any]]:
         finally:
             store.close()
         gone = [t for t in tables if t not in left]
-        with run.state.transaction():
-            run.state.purged(declared.name, gone)
         run.note(
             "purge", store=declared.name, plan=run.digest, run=run.number,
             method="rewrite" if declared.kind == "file" else "vacuum_full",
@@ -39,6 +37,9 @@ def purge(run: Run, estate: Estate) -> list[dict[str, Any]]:
             reason="store_refused" if left else None,
         )  # fmt: skip
         run.flush()
+        # Afterwards: a purge that the log could not be told of is done again, and told.
+        with run.state.transaction():
+            run.state.purged(declared.name, gone)
         done.append({
             "store": declared.name, "tables": gone,
             "problems": [{"table": t, "reason": r} for t, r in sorted(left.items())],

@@ -99,8 +99,10 @@ class Removal:
                 written = self._carry_keyless(number, span, home, move, mark, keyless)
             self._delete(number, span, keyless, move)
             self.source.seal()
-            if number in move.marks:
-                self.run.state.note_deletion(move.action.home, move.marks[number], mark)
+            with self.run.state.transaction():
+                if number in move.marks:
+                    self.run.state.note_deletion(move.action.home, move.marks[number], mark)
+                self.run.state.note_unsaid(self.outcome.cell.name, mark, self.run.entries)
             self.source.commit()
         except BaseException:
             self.run.entries = []
@@ -116,7 +118,7 @@ class Removal:
                 self.run.state.forget_copied(move.action.home, move.marks[number])
             if written:
                 self.run.state.end_pair(move.action.home, written)
-        self.run.flush()
+        self.run.flush_for(self.outcome.cell.name, mark)
         return True
 
     def _keyless(self, span: str, move: Move) -> list[str]:

@@ -30,7 +30,7 @@ from domicile.survey.work import Work
 
 def unsettled(state: State) -> bool:
     """Whether an earlier run left something to be settled before the survey."""
-    return bool(state.pairs() or state.deletions() or state.all_copied())
+    return bool(state.pairs() or state.deletions() or state.all_copied() or state.unsaid())
 
 
 def settle_moves(run: Run, cells: Mapping[str, Cell], ends: Mapping[str, End]) -> None:
@@ -39,6 +39,12 @@ def settle_moves(run: Run, cells: Mapping[str, Cell], ends: Mapping[str, End]) -
     Raises StoreUnreachable when a store no longer knows what became of its transaction.
     """
     state = run.state
+    # First of all: what is taken back below changes what a store of SQLite can tell.
+    for store, mark, entries in state.unsaid():
+        if store in ends:
+            if ends[store].committed(mark):
+                run.say(entries)
+            state.said(store, mark)
     for batch in state.deletions():
         if batch.source not in ends or batch.home not in ends:
             continue

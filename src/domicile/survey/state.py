@@ -42,6 +42,9 @@ CREATE TABLE IF NOT EXISTS copied (
   home TEXT NOT NULL, mark TEXT NOT NULL, name TEXT NOT NULL, keys TEXT NOT NULL,
   digest TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS unsaid (
+  store TEXT NOT NULL, mark TEXT NOT NULL, entries TEXT NOT NULL, PRIMARY KEY (store, mark)
+);
 CREATE TABLE IF NOT EXISTS purge (
   store TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (store, name)
 );
@@ -287,6 +290,21 @@ class State:
         self.write(
             "UPDATE batch SET state = 'deleted' WHERE source = ? AND home = ?", (source, home)
         )
+
+    # What the log does not say yet.
+
+    def note_unsaid(self, store: str, mark: str, entries: Sequence[dict[str, Any]]) -> None:
+        """What the log is to say once this transaction of a store is committed."""
+        self.write("INSERT OR REPLACE INTO unsaid VALUES (?, ?, ?)", (store, mark, json.dumps(entries)))
+
+    def unsaid(self) -> list[tuple[str, str, list[dict[str, Any]]]]:
+        """(store, transaction, entries) of which it is not noted whether the log says them."""
+        rows = self.connection.execute("SELECT store, mark, entries FROM unsaid ORDER BY rowid")
+        return [(str(r[0]), str(r[1]), json.loads(r[2])) for r in rows]
+
+    def said(self, store: str, mark: str) -> None:
+        """The log says it, or it was not done."""
+        self.write("DELETE FROM unsaid WHERE store = ? AND mark = ?", (store, mark))
 
     # What is still to be purged.
 
