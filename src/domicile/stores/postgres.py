@@ -441,6 +441,11 @@ def refused(store: str, error: Exception) -> StoreRefused | StoreUnreachable:
             store, f"the connection was lost: {reason(error)}",
             hint="start the store again and run the same command to resume",
         )  # fmt: skip
+    if "during recovery" in str(error):
+        return StoreUnreachable(
+            store, "the server is a standby, which is read only",
+            hint="name the primary in the store's url: even a survey needs temporary tables",
+        )  # fmt: skip
     state = getattr(error, "sqlstate", None) or "?"
     named = [
         f"{label} {value}"
