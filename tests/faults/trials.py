@@ -85,12 +85,12 @@ class Place:
         """What the declarations need."""
         return {"FAULTS_SOURCE": self.source, "FAULTS_HOME": self.home}
 
-    def start(self, *args: str, fault: dict[str, Any] | None = None) -> int:
+    def start(self, *args: str, fault: dict[str, Any] | None = None, limit: int = 0) -> int:
         """Start a command in the background; its process id."""
         return self.zygote.start({
             "args": [*args, "--estate", str(self.directory / "estate.yaml"), "--quiet"],
             "env": self.env, "output": str(self.directory / "output"), "batch": self.batch,
-            "fault": fault,
+            "fault": fault, "limit": limit,
         })  # fmt: skip
 
     def run(self, *args: str, fault: dict[str, Any] | None = None) -> int:

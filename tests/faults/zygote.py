@@ -3,7 +3,8 @@
 Reads requests as lines of JSON and answers in kind: `{"pid": n}` when the child has started,
 `{"exit": code}` when it has ended (negative: by that signal). A request:
 
-    {"args": [...], "env": {...}, "output": FILE, "batch": ROWS, "fault": {…} or null}
+    {"args": [...], "env": {...}, "output": FILE, "batch": ROWS, "fault": {…} or null,
+     "limit": BYTES or 0}
 
 A fault is `{"nth": n, "form": f}`: of all durable writes (commits of stores, writes of the state
 and of the log) the n-th one is hit: `die_before`, `die_after`, `fail_before` (not persisted),
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -77,6 +79,8 @@ def child(request: dict[str, Any]) -> int:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
     os.environ.update(request["env"])
+    if request["limit"]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["limit"], resource.RLIM_INFINITY))
     move.BATCH_ROWS = request["batch"]
     fault = request["fault"] or {"nth": 0, "form": ""}
     faults = Faults(fault["nth"], fault["form"], Path(request["output"] + ".points"))
