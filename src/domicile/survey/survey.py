@@ -168,11 +168,20 @@ class Survey:
         """Whom the stubs of a cell stand for, as the state noted."""
         if self.state is None:
             return
-        for table in cell.stubs:
+        for table, stubs in cell.stubs.items():
+            forms = Stubs(cell.graph, cell.session.dialect)
+            texts = ", ".join(
+                cell.session.dialect.text(f"s.{k}", cell.graph.table(table).column(c).kind)
+                for k, c in zip(
+                    forms.shapes.labels(table), forms.shapes.identity(table), strict=True
+                )
+            )
+            # A stub that was noted and then not written is no stub: the row itself says whose it is.
+            standing = set(cell.session.query(f"SELECT {texts} FROM {stubs} s"))
             cell.ghosts[table] = [
                 Ghost(keys, about[0], about[-1])
                 for keys, about in self.state.abouts(cell.name, table)
-                if about
+                if about and keys in standing
             ]
 
     def _away(self, cell: Cell, subject: model.Subject) -> None:
