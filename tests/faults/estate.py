@@ -81,7 +81,10 @@ def rows(people: int, seed: int = 7) -> dict[str, list[tuple[Any, ...]]]:
     # Every tenth address is shared by two people, perhaps of one household, perhaps not.
     lives = {n: n - 1 if n % 10 == 0 else n for n in who}
     codes = {n: rng.choice(["US", "NL", "US", "DE"]) for n in who}
-    anyone = lambda: rng.randint(1, people)  # noqa: E731
+
+    def anyone() -> int:
+        return rng.randint(1, people)
+
     playlists = range(1, people + 1)
     tracks = [(p, i, f"song {p} {i}") for p in playlists for i in range(3)]
     comments = [
@@ -134,9 +137,7 @@ def fill(source: str, home: str, people: int) -> None:
             await connection.execute(schema)
             await connection.execute("SET session_replication_role = replica")
             for table, lines in here.items():
-                await connection.copy_records_to_table(
-                    table, records=lines, columns=COLUMNS[table]
-                )
+                await connection.copy_records_to_table(table, records=lines, columns=COLUMNS[table])
             await connection.execute("SET session_replication_role = origin")
             await connection.execute("VACUUM ANALYZE")
         finally:

@@ -39,9 +39,9 @@ def test_a_durable_write_fails_or_is_the_last(bench: Bench, number: int) -> None
     """Commits of both stores, writes of the state, of the log: before and after each of them."""
     place = bench.place()
     rng = random.Random(f"{SEED}-{number}")
-    fault = {"nth": rng.randint(1, len(bench.points)), "form": rng.choice(FORMS)}
-    code = place.apply(fault)
-    assert code == (-9 if fault["form"].startswith("die") else 5), (fault, place.output())
+    nth, form = rng.randint(1, len(bench.points)), rng.choice(FORMS)
+    code = place.apply({"nth": nth, "form": form})
+    assert code == (-9 if form.startswith("die") else 5), (nth, form, place.output())
     bench.after(place, code, thorough=number % THOROUGH == 0)
     bench.drop(place)
 

@@ -18,7 +18,6 @@ from tests.servers import TestServer
 pytestmark = pytest.mark.faults
 
 
-
 @pytest.mark.parametrize("limit", [60_000, 250_000, 400_000, 500_000, 650_000, 900_000])
 def test_no_room_for_state_and_log(bench: Bench, limit: int) -> None:
     """No file of ours may grow past so many bytes; then it may, and apply is run again."""
@@ -80,5 +79,3 @@ def test_the_disk_of_a_store_is_full(
         server.drop_database(name)
         sql(server.url("postgres"), "DROP TABLESPACE small")
     bench.drop(place)
-
-

@@ -29,9 +29,9 @@ def sql(url: str, statement: str) -> list[tuple[object, ...]]:
 def test_a_durable_write_fails_or_is_the_last(files: SqliteBench, number: int) -> None:
     place = files.place()
     rng = random.Random(f"{SEED}-{number}")
-    fault = {"nth": rng.randint(1, len(files.points)), "form": rng.choice(FORMS)}
-    code = place.apply(fault)
-    assert code == (-9 if fault["form"].startswith("die") else 5), (fault, place.output())
+    nth, form = rng.randint(1, len(files.points)), rng.choice(FORMS)
+    code = place.apply({"nth": nth, "form": form})
+    assert code == (-9 if form.startswith("die") else 5), (nth, form, place.output())
     files.after(place, code, thorough=number % 4 == 0)
     files.drop(place)
 

@@ -176,7 +176,7 @@ class Survey:
                     forms.shapes.labels(table), forms.shapes.identity(table), strict=True
                 )
             )
-            # A stub that was noted and then not written is no stub: the row itself says whose it is.
+            # Noted and then not written: no stub, and the row itself says whose it is.
             standing = set(cell.session.query(f"SELECT {texts} FROM {stubs} s"))
             cell.ghosts[table] = [
                 Ghost(keys, about[0], about[-1])
