@@ -72,6 +72,11 @@ def check_before(plan: Document, estate: Estate, mandates: Sequence[Mandate], st
         raise PlanRefused(
             f"mandates changed after the plan was made: {', '.join(changed)}", hint=AGAIN
         )
+    gone = sorted({f["mandate"] for f in plan["findings"] if f["state"] == "curable"} - set(now))
+    if gone:
+        raise PlanRefused(
+            f"mandates of the plan are no longer declared: {', '.join(gone)}", hint=AGAIN
+        )
     if state.run_state(plan["digest"]) == "finished":
         raise PlanRefused(
             "this plan was carried out already",
@@ -102,9 +107,10 @@ def check_drift(plan: Document, survey: Survey, outcomes: Sequence[Outcome]) -> 
         lost = then["people"] - now["people"]
         same_number = lost == 0 and then["digest"] != now["digest"]
         if lost > 0 or same_number:
+            said = "as many, but others" if same_number else f"{now['people']} now"
             raise PlanRefused(
                 f"store {outcome.cell.name}: the people to be acted on are no longer those of "
-                f"the plan ({then['people']} then, {now['people']} now)", hint=AGAIN,
+                f"the plan ({then['people']} then, {said})", hint=AGAIN,
             )  # fmt: skip
     if any(p["people"] for p in planned.values()):
         raise PlanRefused(f"store {', '.join(planned)}: nobody there is to be acted on", hint=AGAIN)

@@ -15,7 +15,7 @@ Document = dict[str, Any]
 
 PARTS = {
     "estate": str, "estate_digest": str, "as_of": str, "mandates": list, "schemas": dict,
-    "steps": list, "people": list, "cost": dict,
+    "findings": list, "steps": list, "people": list, "cost": dict,
 }  # fmt: skip
 """What apply reads of a plan."""
 

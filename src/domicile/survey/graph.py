@@ -271,11 +271,12 @@ def _table(graph: Graph, name: TableName, key: str) -> Table:
         import difflib
 
         near = difflib.get_close_matches(name.table, graph.schema.tables, 1, 0.5)
+        no_view = "; a view is no table" if key.endswith(".register") else ""
         raise DeclarationError(
             f"no table {name} in the stores that hold {graph.holds}",
             file=graph.estate.file, key=key,
-            hint=f"did you mean {graph.name(near[0])}?" if near else
-            f"the tables there: {', '.join(sorted(graph.schema.tables)) or 'none'}",
+            hint=f"did you mean {graph.name(near[0])}?{no_view}" if near else
+            f"the tables there: {', '.join(sorted(graph.schema.tables)) or 'none'}{no_view}",
         )  # fmt: skip
     return table
 
