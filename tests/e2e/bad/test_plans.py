@@ -96,7 +96,9 @@ def test_a_mandate_was_edited(world: World) -> None:
 def test_a_mandate_is_gone(world: World) -> None:
     """Nothing may be moved for a mandate that is no longer declared."""
     (world.estate.folder / "mandates" / "us.yaml").unlink()
-    world.refuses("apply", 4, AGAIN, options=("--yes",))
+    world.refuses(
+        "apply", 4, "us-trusted-custodian", "no longer declared", AGAIN, options=("--yes",)
+    )
 
 
 STALE: list[tuple[str, Callable[[World], None]]] = [
@@ -115,7 +117,8 @@ STALE: list[tuple[str, Callable[[World], None]]] = [
 @pytest.mark.parametrize("change", [c for _, c in STALE], ids=[n for n, _ in STALE])
 def test_a_stale_plan(world: World, change: Callable[[World], None]) -> None:
     change(world)
-    world.refuses("apply", 4, "store ", AGAIN, options=("--yes",))
+    said = world.refuses("apply", 4, "store ", AGAIN, options=("--yes",)).err
+    assert "2 then, 2 now" not in said
 
 
 def test_a_plan_applied_twice(world: World) -> None:
