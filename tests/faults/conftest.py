@@ -13,7 +13,7 @@ from tests.conftest import running_server
 from tests.faults.trials import Bench, SqliteBench
 from tests.servers import TestServer, debian_bin
 
-MEMORY = Path("/dev/shm")
+MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
 """Where files are fastest: kill -9 loses nothing that was written, whether on a disk or not."""
 
 
@@ -58,7 +58,7 @@ def files(scratch: Path) -> Iterator[SqliteBench]:
 
 @pytest.fixture(scope="session")
 def fresh_servers() -> Iterator[Callable[[], TestServer]]:
-    """A function that starts a server with fsync, which may lose power; on a disk, not in memory."""
+    """A function that starts a server with fsync, on a disk, which may lose power."""
     bin_dir = debian_bin()
     if bin_dir is None:
         pytest.skip("PostgreSQL 15 is not installed: apt-get install postgresql-15, or make deps")

@@ -96,7 +96,7 @@ def test_changed_at_home_after_a_kill(bench: Bench) -> None:
 
 
 def test_moved_away_after_a_kill(bench: Bench) -> None:
-    """Who no longer lives in the US after the kill stays whole abroad, and nothing of them at home."""
+    """Who no longer lives in the US after the kill stays abroad, whole; nothing of them at home."""
     place = killed_after_copying(bench)
     person = value(
         place.home,
@@ -149,7 +149,7 @@ def test_two_at_once(bench: Bench) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_asked_to_stop(bench: Bench, number: signal.Signals) -> None:
     """Exit code 5, nothing left running in the stores, and a second run finishes."""
-    for part in (0.35, 0.55, 0.75):
+    for part in (0.4, 0.7):
         place = bench.place()
         pid = place.start("apply", str(place.plan), "--yes")
         bench.sleep(bench.seconds * part)

@@ -35,7 +35,7 @@ def small_disk(scratch: Path, server: TestServer) -> Iterator[Path]:
     disk = scratch / "disk"
     disk.mkdir(exist_ok=True)
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size=200m", "tmpfs", str(disk)], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", str(disk)], capture_output=True
     )
     if os.geteuid() != 0 or mounted.returncode:
         disk.rmdir()

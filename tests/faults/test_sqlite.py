@@ -14,7 +14,7 @@ from tests.faults.trials import FORMS, Place, SqliteBench
 
 pytestmark = pytest.mark.faults
 
-TRIALS = max(10, int(os.environ.get("DOMICILE_TRIALS", "40")) // 4)
+TRIALS = int(os.environ.get("DOMICILE_TRIALS", "40")) // 5
 SEED = int(os.environ.get("DOMICILE_SEED", "20260123"))
 
 

@@ -76,8 +76,8 @@ class Writer:
              "DELETE FROM mood WHERE mood_id = $1", ()),
             # Not a stub: the application would see that it is one.
             ("delete", "comment", 2 * person + 1,
-             "DELETE FROM comment WHERE comment_id = $1 AND body NOT LIKE 'stub-%' AND NOT EXISTS "
-             "(SELECT 1 FROM comment r WHERE r.reply_to = $1)", ()),
+             ("DELETE FROM comment WHERE comment_id = $1 AND body NOT LIKE 'stub-%' "
+              "AND NOT EXISTS (SELECT 1 FROM comment r WHERE r.reply_to = $1)"), ()),
         ]  # fmt: skip
         what, table, row, sql, values = rng.choice(choices)
         values = values or (row,)

@@ -10,7 +10,6 @@ from domicile.evidence.kinds import make
 from domicile.plan.document import Document
 from domicile.survey.state import State
 
-
 RECENT = 1000
 """Entries at the end of the log among which those of a cut-off run are looked for."""
 
