@@ -65,8 +65,9 @@ def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
         )  # fmt: skip
     if document["unknown"]:
         out.table(
-            "Unknown: not safe", ["store", "table", "column", "why"],
-            [[u["store"], u["table"], u["column"], u["reason"]] for u in document["unknown"]],
+            "Unknown: not safe", ["store", "where", "why"],
+            [[u["store"], ".".join(filter(None, (u["table"], u["column"]))), u["reason"]]
+             for u in document["unknown"]],
         )  # fmt: skip
     cost = document["cost"]
     if not document["steps"]:
