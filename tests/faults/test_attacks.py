@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from typing import Any
 
@@ -143,6 +144,35 @@ def test_two_at_once(bench: Bench) -> None:
     finally:
         other.close()
     bench.as_undisturbed(place)
+    bench.drop(place)
+
+
+def test_two_estates_at_once(bench: Bench) -> None:
+    """Two state directories know nothing of each other: the stores keep the second one waiting."""
+    place = bench.place()
+    second = Place(place.directory / "other", place.source, place.home, Zygote(), place.batch)
+    shutil.copytree(bench.template, second.directory)
+    try:
+        assert second.run("check") == 0  # everything is imported
+        place.start("apply", str(place.plan), "--yes")
+        bench.sleep(bench.seconds / 3)
+        assert second.apply() == 4, second.output()
+        assert place.wait() == 0
+    finally:
+        second.zygote.close()
+    bench.as_undisturbed(place)
+    bench.drop(place)
+
+
+def test_a_schema_changed_after_a_kill(bench: Bench) -> None:
+    """Not resumed over: refused, and a new plan settles and finishes."""
+    place = killed_after_copying(bench)
+    for url in (place.source, place.home):
+        sql(url, "ALTER TABLE mood ADD COLUMN colour text")
+    assert place.apply() == 4
+    assert place.run("plan", "-o", str(place.plan)) == 0
+    place.resume()
+    bench.whole(place)
     bench.drop(place)
 
 

@@ -10,6 +10,7 @@ from domicile.estate.model import Estate
 from domicile.law.model import Mandate
 from domicile.plan.document import Document
 from domicile.plan.planner import Outcome
+from domicile.stores.schema import digest_of
 from domicile.survey.state import State
 from domicile.survey.survey import Survey, exact_rows
 
@@ -85,14 +86,24 @@ def check_before(plan: Document, estate: Estate, mandates: Sequence[Mandate], st
         )
 
 
+def check_schemas(plan: Document, survey: Survey, *, resumed: bool = False) -> None:
+    """Whether every schema is as the plan saw it. Raises PlanRefused.
+
+    `resumed`: a store that was empty then may have been given its schema by this plan.
+    """
+    for cell in survey.cells.values():
+        then = plan["schemas"].get(cell.name)
+        if then == cell.schema.digest or (resumed and then == digest_of({})):
+            continue
+        raise PlanRefused(
+            f"store {cell.name}: its schema changed after the plan was made", hint=AGAIN,
+            code="schema_changed",
+        )  # fmt: skip
+
+
 def check_drift(plan: Document, survey: Survey, outcomes: Sequence[Outcome]) -> None:
     """Whether the stores are still as the plan saw them; growth is. Raises PlanRefused."""
-    for cell in survey.cells.values():
-        if plan["schemas"].get(cell.name) != cell.schema.digest:
-            raise PlanRefused(
-                f"store {cell.name}: its schema changed after the plan was made", hint=AGAIN,
-                code="schema_changed",
-            )  # fmt: skip
+    check_schemas(plan, survey)
     planned = {p["store"]: p for p in plan["people"]}
     for outcome in outcomes:
         now = outcome.identity()

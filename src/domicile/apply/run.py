@@ -16,7 +16,7 @@ from domicile.apply.ends import End, end_of
 from domicile.apply.lake import LakeMove, settle
 from domicile.apply.move import Move
 from domicile.apply.purge import purge
-from domicile.apply.refuse import Cap, check_before, check_drift
+from domicile.apply.refuse import Cap, check_before, check_drift, check_schemas
 from domicile.apply.schema import finish_tables, make_schemas
 from domicile.apply.settle import settle_moves, take_back_strays, unsettled
 from domicile.errors import PlanRefused, Stopped, StoreUnreachable, UsageError
@@ -108,7 +108,9 @@ def _apply(
         ends = Ends()
         with Survey(estate, run.state, ends.open) as survey:
             fresh = Planner(survey, mandates, day, marks=_marks(run, ends)).run()
-            if first and not resumed:
+            if first and resumed:
+                check_schemas(run.plan, survey, resumed=True)
+            elif first:
                 check_drift(run.plan, survey, fresh)
             if first and cap is not None:
                 cap.check(survey, fresh)
