@@ -144,6 +144,15 @@ class Store(Protocol):
 
 
 @runtime_checkable
+class CanTellPlace(Protocol):
+    """A store that can say where its rows are, whatever its URL calls the place."""
+
+    def place(self) -> str:
+        """Equal for two stores of one kind exactly when they are one. Raises StoreUnreachable."""
+        ...
+
+
+@runtime_checkable
 class CanWrite(Protocol):
     """A store whose rows can be moved out, in and erased: those with `capabilities.write`."""
 

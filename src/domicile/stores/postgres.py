@@ -353,6 +353,22 @@ class PostgresStore:
         finally:
             self._close(connection)
 
+    def place(self) -> str:
+        """When the server was started, its database's number, and the schema."""
+        connection = self.connect()
+        try:
+            rows = run(
+                connection.fetch(
+                    "SELECT pg_postmaster_start_time()::text, oid::text FROM pg_database "
+                    "WHERE datname = current_database()"
+                )
+            )
+        except (asyncpg.PostgresError, OSError, asyncpg.InterfaceError) as error:
+            raise refused(self.name, error) from error
+        finally:
+            self._close(connection)
+        return " ".join([*rows[0], self.schema])
+
     def live_files(self) -> list[str] | None:
         connection = self.connect()
         try:

@@ -147,6 +147,16 @@ class SqliteStore:
     def settle_files(self) -> None:
         """Nothing to do: the log and the journal are among the live files."""
 
+    def place(self) -> str:
+        """The device and number of the file, which hard links share."""
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            raise StoreUnreachable(
+                self.name, f"the file cannot be looked at: {error.strerror}", hint="is it there?"
+            ) from error
+        return f"{found.st_dev} {found.st_ino}"
+
     def live_files(self) -> list[str] | None:
         """The file, and its journal or log when there is one; None when it cannot be seen."""
         try:

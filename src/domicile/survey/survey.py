@@ -9,7 +9,7 @@ from types import TracebackType
 
 from domicile.errors import DeclarationError
 from domicile.estate import model
-from domicile.stores.base import Session, Store
+from domicile.stores.base import CanTellPlace, Session, Store
 from domicile.stores.parquet_session import ParquetSession
 from domicile.stores.registry import open_store
 from domicile.stores.schema import Schema
@@ -56,6 +56,7 @@ class Survey:
         self.state = state
         self.opener = opener or (lambda store: store.read())
         self.cells: dict[str, Cell] = {}
+        self._places: dict[tuple[str, str], str] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Survey:
@@ -116,10 +117,23 @@ class Survey:
         store = open_store(declared)
         self._stack.callback(store.close)
         schema = store.reflect()
+        if isinstance(store, CanTellPlace):
+            self._distinct(declared, (declared.kind, store.place()))
         # An empty home is described by its cells; `create_schema` is the plan's business.
         session = self._stack.enter_context(self.opener(store))
         graph = Graph(declared.holds, schema, self.estate)
         self.cells[declared.name] = Cell(declared, store, schema, graph, session)
+
+    def _distinct(self, declared: model.Store, place: tuple[str, str]) -> None:
+        """No two stores are one: a move between them would delete what it had copied."""
+        other = self._places.setdefault(place, declared.name)
+        if other != declared.name:
+            raise DeclarationError(
+                f"is the same place as store {other}, whatever their URLs call it",
+                file=self.estate.file, key=f"stores.{declared.name}.url",
+                hint="declare each place once: a move between two names of one place would delete "
+                "what it copied",
+            )  # fmt: skip
 
     def _same_schemas(self) -> None:
         for holds in {c.declared.holds for c in self.cells.values()}:
