@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,18 @@ def test_a_home_that_is_read_only(served: World, pg15: TestServer) -> None:
     name = served.home.rsplit("/", 1)[1]
     pg15.sql("postgres", f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     assert served.run("apply", "--yes").code == 0
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to], ids=["symbolic", "hard"])
+def test_a_link_to_the_other_store(link: Callable[[Path, Path], None], tmp_path: Path) -> None:
+    """Two names of one file: a move would delete what it had copied."""
+    world = sqlite_world(tmp_path)
+    Path(world.home).unlink()
+    link(Path(world.home), Path(world.abroad))
+    world.refuses("plan", 2, "abroad", "home", "same")
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.1"])
+def test_another_name_of_the_same_server(name: str, served: World) -> None:
+    served.edit(served.home, served.abroad.replace("127.0.0.1", name))
+    served.refuses("plan", 2, "abroad", "home", "same")
