@@ -24,11 +24,7 @@ AS_OF = "2026-01-01"
 
 # What the random worlds are compared by. It differs from the oracle's own reading in what is still
 # disputed; each such point has its small world in tests/properties/test_disagreements.py.
-SETTLED = Reading(
-    stub_key_taken="accept",
-    stayers_attachment="copy",
-    links_hold_keys=False,  # links are for ownership (section 3); no store holds them
-)
+SETTLED = Reading()
 
 
 def run(*arguments: str, expect: int = 0) -> str:

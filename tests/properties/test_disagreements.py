@@ -22,7 +22,6 @@ from tests.oracle.write import SqliteEnds, write_world
 BY_AUTHOR = TableRole(joint="author", author=path("by"))
 
 
-@pytest.mark.xfail(reason="a copied row's own parent is not copied where its table also has moves")
 def test_reference_rows_behind_reference_rows_come_home_too() -> None:
     # Amy's note 1 → shelf 3 (nobody's) → box 5 (nobody's). Shelf 5 → box 3 is the other one's and
     # moves. Home gets shelf 3 without box 5: a key that leads nowhere, and apply says done.
@@ -41,7 +40,6 @@ def test_reference_rows_behind_reference_rows_come_home_too() -> None:
     )
 
 
-@pytest.mark.xfail(reason="a stub's nullable key is followed where its table also has copies")
 def test_nothing_comes_home_for_a_key_that_a_stub_does_not_keep() -> None:
     # Amy's notes need shelf 3 (Bea's, by its box: a stub without its nullable box) and shelf 1
     # (nobody's: a copy). Neither needs box 5 or Bea, yet Bea's key comes home as a stub.
@@ -61,7 +59,6 @@ def test_nothing_comes_home_for_a_key_that_a_stub_does_not_keep() -> None:
     )
 
 
-@pytest.mark.xfail(reason="a row at home under the key of a needed stub is taken for that row")
 def test_a_stranger_at_home_under_the_key_of_a_stub_is_a_collision() -> None:
     # Amy's like is of Bea, customer 2. At home customer 2 is somebody else: moved there, Amy's
     # like would be of that person. Fine print: one key is one row in all cells; other values
@@ -110,7 +107,6 @@ def test_an_attachment_of_the_same_table_has_its_users() -> None:
     check_move(world({place: [(1, None), (2, 1)], customer: [(1, "US", 2)]}, {"place": ATTACHMENT}))
 
 
-@pytest.mark.xfail(reason="the attachment of several people who all stay is copied")
 def test_the_address_of_two_who_stay_does_not_come_home() -> None:
     # Amy's like is of Bea, who lives with Cas; both stay. Bea comes home as a stub whose address
     # may not be null: a stub too. It is not shared across the line, so their street must not go.
@@ -129,9 +125,6 @@ def test_the_address_of_two_who_stay_does_not_come_home() -> None:
     )
 
 
-@pytest.mark.xfail(
-    reason="what a row links to moves without a stub, and the row forgets whose it is"
-)
 def test_a_held_row_knows_its_people_after_what_it_links_to_has_moved() -> None:
     # Bea's comment 1 links to Amy's post 1: about both, held. The post goes. The next plan finds
     # the comment about Bea alone and holds nothing: Amy's part in it is reported clean.
@@ -179,7 +172,6 @@ def test_a_plan_that_only_holds_is_applied_without_an_error() -> None:
     check_move(world({city: [(1, 10)], customer: [(1, "US", 1)]}, home={"city": [(1, 99)]}))
 
 
-@pytest.mark.xfail(reason="a plan that reads like a finished one is taken for it")
 def test_the_same_amount_of_news_is_carried_home_twice() -> None:
     # Amy is at home. Each day one row of hers is written abroad: each plan says "move 1 row of
     # app.watch", has the same digest as the last, and is refused as carried out already.
@@ -199,7 +191,6 @@ def test_the_same_amount_of_news_is_carried_home_twice() -> None:
             ends.insert("watch", {"id": day + 1, "who": 1})
 
 
-@pytest.mark.xfail(reason="the stub of an attachment of several people is taken for a collision")
 def test_news_of_a_person_whose_attachment_left_a_stub_is_carried_home() -> None:
     # Amy and Dee share address 4; both go. The held pair keeps stubs of Amy and of the address.
     # Then Amy's order 1 is written abroad: it goes, as it would have gone at first.

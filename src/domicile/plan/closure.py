@@ -16,7 +16,7 @@ from domicile.errors import StoreRefused
 from domicile.plan.home import Home
 from domicile.plan.verdicts import COLLISION, NO_STUB, Verdicts
 from domicile.survey.graph import Edge
-from domicile.survey.people import action
+from domicile.survey.people import BLOCK, action
 from domicile.survey.stubs import Stubs
 from domicile.survey.work import Work
 
@@ -125,15 +125,17 @@ class Closure:
     def _needed(self, home: Home) -> tuple[dict[str, str], dict[str, str]]:
         copies: dict[str, str] = {}
         stubs: dict[str, str] = {}
-        fresh = {t: (r, False) for t, r in self.going.items()}
+        fresh = [(t, r, False, True) for t, r in self.going.items()]
         while fresh:
             found: dict[str, list[str]] = {}
-            for child, (rows, is_stub) in fresh.items():
+            for child, rows, is_stub, going in fresh:
                 kept = self.forms.kept(child) if is_stub else set(self.graph.table(child).names)
                 for edge in self.graph.edges[child]:
-                    if edge.binding and set(edge.columns) <= kept and not self._follows(edge):
+                    if not edge.binding or not set(edge.columns) <= kept:
+                        continue
+                    if not (going and self._follows(edge)):
                         found.setdefault(edge.parent, []).append(self._referred(edge, rows))
-            fresh = {}
+            fresh = []
             for parent, selects in found.items():
                 known = [r[parent] for r in (self.going, copies, stubs) if parent in r]
                 needed = self.work.create(
@@ -154,14 +156,7 @@ class Closure:
                             )
                         else:
                             into[parent] = self.work.create(f"SELECT {keys} FROM {rows}")
-                        # One table may gain both; what waits is looked at in the next round.
-                        before = fresh.get(parent)
-                        if before:
-                            rows = self.work.create(
-                                f"SELECT {keys} FROM {rows} UNION SELECT {keys} FROM {before[0]}"
-                            )
-                            is_stub = False
-                        fresh[parent] = (rows, is_stub)
+                        fresh.append((parent, rows, is_stub, False))
         return copies, stubs
 
     def _follows(self, edge: Edge) -> bool:
@@ -180,7 +175,10 @@ class Closure:
         if work is None:
             return ""
         match = " AND ".join(f"w.{k} = r.{k}" for k in self.shapes.labels(table))
-        own = " AND w.alone = 1 AND w.pmin = w.pmax" if self._attachment(table) else ""
+        own = ""
+        if self._attachment(table):
+            # One person's, or of several who all stay: nothing of it crosses the line.
+            own = f" AND w.alone = 1 AND (w.pmin = w.pmax OR w.hi < {BLOCK})"
         return f"SELECT r.* FROM {rows} r WHERE EXISTS (SELECT 1 FROM {work} w WHERE {match}{own})"
 
     def _nobodys(self, table: str, rows: str) -> str:
@@ -196,20 +194,20 @@ class Closure:
         """Needed rows that the home has: equal ones need nothing, others hold what needs them."""
         bad: dict[str, str] = {}
         needed = dict(self.copies), dict(self.stubs)
-        for table, rows in list(self.copies.items()):
-            state = home.compare(table, rows)
-            if state is None:
-                continue
-            keys = ", ".join(self.shapes.labels(table))
-            if self.work.count(state, "state = 'differs'"):
-                bad[table] = self.work.create(f"SELECT {keys} FROM {state} WHERE state = 'differs'")
-            # A stub of nobody's row cannot be: what was a person's came home, or the key is new.
-            has = self.work.create(f"SELECT {keys} FROM {state}")
-            self._reduce(self.copies, table, has)
-        for table, rows in list(self.stubs.items()):
-            state = home.compare(table, rows)
-            if state is not None:
-                self._reduce(self.stubs, table, state)
+        for sets in (self.copies, self.stubs):
+            for table, rows in list(sets.items()):
+                state = home.compare(table, rows)
+                if state is None:
+                    continue
+                keys = ", ".join(self.shapes.labels(table))
+                # What is a stub here has its real row there, or a stub of the same.
+                differs = f"state = 'differs' AND {self._real(table, state)}"
+                if self.work.any(state, differs):
+                    known = [bad[table]] if table in bad else []
+                    found = [f"SELECT {keys} FROM {state} WHERE {differs}"]
+                    found += [f"SELECT {keys} FROM {k}" for k in known]
+                    bad[table] = self.work.create(" UNION ".join(found))
+                self._reduce(sets, table, state)
         if not bad:
             return False
         # Rows that are at home already still lead from what goes to what differs there.
@@ -218,6 +216,14 @@ class Closure:
         held = self._hold_with_dependents(bad, COLLISION)
         self.copies, self.stubs = reduced
         return held
+
+    def _real(self, table: str, relation: str) -> str:
+        """Lines of `relation` that name real rows of the source, not stubs of its own."""
+        stubs = self.verdicts.ownership.stubs.get(table)
+        if stubs is None:
+            return "1 = 1"
+        match = " AND ".join(f"s.{k} = {relation}.{k}" for k in self.shapes.labels(table))
+        return f"NOT EXISTS (SELECT 1 FROM {stubs} s WHERE {match})"
 
     def _reduce(self, sets: dict[str, str], table: str, has: str) -> None:
         rest = self.work.create(self._minus(table, sets[table], [has]))

@@ -74,6 +74,8 @@ class Report:
             "estate": estate.name,
             "estate_digest": estate.digest,
             "as_of": self.as_of.isoformat(),
+            # What one finished plan asked for may come to be asked again, word for word.
+            "after": self.survey.finished(),
             "mandates": [
                 {"id": m.id, "digest": m.digest, "status": m.status} for m in self.mandates.values()
             ],

@@ -133,7 +133,7 @@ def _keys(cell: Cell) -> list[Checked]:
     count = 0
     for table in cell.schema.tables:
         for edge in cell.graph.edges[table]:
-            if not edge.binding:
+            if not edge.binding or edge.declared:  # a declared link may have led nowhere before
                 continue
             count += 1
             given = " AND ".join(

@@ -26,7 +26,7 @@ class Edge:
     parent: str
     parent_columns: tuple[str, ...]
     name: str = ""
-    binding: bool = True  # some store enforces it, so keys break when the parent goes
+    binding: bool = True  # it must go on leading somewhere: a key, or a link of plain columns
     declared: bool = False  # a link of the estate
     json: tuple[str, ...] = ()  # the key stands inside a JSON value
     subject: str = ""  # a link to a subject whose register is in another schema
@@ -215,7 +215,8 @@ def _add_links(graph: Graph) -> None:
                 )  # fmt: skip
             parent = subject.register.table if local else ""
             edge = Edge(
-                child.name, columns, parent, subject.key, binding=False, declared=True,
+                child.name, columns, parent, subject.key, declared=True,
+                binding=local and not link.source.json,
                 json=link.source.json, subject="" if local else subject.name,
             )  # fmt: skip
         else:
@@ -223,8 +224,8 @@ def _add_links(graph: Graph) -> None:
             target = _table(graph, link.target.table, f"links[{number}].to")
             _column(graph, target, link.target.column, f"links[{number}].to")
             edge = Edge(
-                child.name, columns, target.name, (link.target.column,), binding=False,
-                declared=True, json=link.source.json,
+                child.name, columns, target.name, (link.target.column,),
+                binding=not link.source.json, declared=True, json=link.source.json,
             )  # fmt: skip
         same = [
             e for e in graph.edges[child.name]

@@ -180,6 +180,11 @@ class State:
         row = self.connection.execute("SELECT state FROM run WHERE plan = ?", (plan,)).fetchone()
         return str(row[0]) if row else ""
 
+    def finished(self) -> int:
+        """How many plans were carried out to the end."""
+        row = self.connection.execute("SELECT count(*) FROM run WHERE state = 'finished'")
+        return int(row.fetchone()[0])
+
     def set_run(self, plan: str, state: str) -> None:
         """Note that a plan was started or finished."""
         self.write(
@@ -295,7 +300,9 @@ class State:
 
     def note_unsaid(self, store: str, mark: str, entries: Sequence[dict[str, Any]]) -> None:
         """What the log is to say once this transaction of a store is committed."""
-        self.write("INSERT OR REPLACE INTO unsaid VALUES (?, ?, ?)", (store, mark, json.dumps(entries)))
+        self.write(
+            "INSERT OR REPLACE INTO unsaid VALUES (?, ?, ?)", (store, mark, json.dumps(entries))
+        )
 
     def unsaid(self) -> list[tuple[str, str, list[dict[str, Any]]]]:
         """(store, transaction, entries) of which it is not noted whether the log says them."""

@@ -75,6 +75,10 @@ class Survey:
     ) -> None:  # fmt: skip
         self._stack.close()
 
+    def finished(self) -> int:
+        """How many plans of this estate were carried out to the end so far."""
+        return self.state.finished() if self.state is not None else 0
+
     def of(self, holds: str) -> list[Cell]:
         """The cells of one schema, as declared."""
         return [c for c in self.cells.values() if c.declared.holds == holds]
