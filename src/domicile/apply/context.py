@@ -40,6 +40,7 @@ class Run:
     log: Appends
     number: str  # hexadecimal, fresh for each run
     progress: Callable[[str, int], None] = lambda _what, _rows: None
+    principal: str = ""  # a commitment to whoever approved the plan
     postponed: int = 0  # rows that changed under way: the next round takes them
     again: bool = False  # another round is needed, although nothing changed under way
     started: bool = False  # this run may have changed something

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from getpass import getuser
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from domicile.apply.schema import finish_tables, make_schemas
 from domicile.apply.settle import settle_moves, take_back_strays, unsettled
 from domicile.errors import PlanRefused, Stopped, StoreUnreachable, UsageError
 from domicile.estate.model import Estate
-from domicile.evidence.place import open_log, state_directory
+from domicile.evidence.place import open_commitments, open_log, state_directory
 from domicile.law.model import Mandate
 from domicile.plan.declared import declarations
 from domicile.plan.document import Document
@@ -75,7 +76,9 @@ def apply_plan(
     state = State(directory)
     try:
         log = open_log(directory, estate.name)
-        run = Run(plan, state, log, secrets.token_hex(8), progress)
+        # Who said yes, as a commitment: the account that runs this process.
+        who = open_commitments(directory, use="principal").person("account", getuser())
+        run = Run(plan, state, log, secrets.token_hex(8), progress, principal=who)
         with alone(directory), stopping():
             try:
                 check_before(plan, estate, mandates, state)
@@ -139,9 +142,10 @@ def _apply(
             break
         if run.postponed and rounds >= ROUNDS:
             raise Stopped(
-                f"{run.postponed} rows kept changing while they were being moved; "
-                "they are where they were, and nothing was lost",
-                hint="run the same command again, best at a quieter time",
+                f"{run.postponed} rows changed while they were being moved, or may have: they are "
+                "where they were, and nothing was lost",
+                hint="run the same command again, best at a quieter time; a transaction that stays "
+                "open on that server, in any database, puts newer rows in doubt",
             )
     began = time.monotonic()
     purged = purge(run, estate)
@@ -170,6 +174,8 @@ def _apply(
 def _start(run: Run, resumed: bool) -> None:
     run.state.set_run(run.digest, "started")
     run.started = True
+    if not resumed:
+        run.note("approval", plan=run.digest, principal=run.principal, decision="approved")
     run.note(
         "apply_started", plan=run.digest, run=run.number, steps=len(run.plan["steps"]),
         resumed=resumed,
