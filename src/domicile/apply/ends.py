@@ -25,6 +25,9 @@ GIVE_WAY_MS = 700
 ALONE_SECONDS = 60.0
 """How long to wait for another apply, or what is left of a killed one, to leave a store."""
 
+FAR_AHEAD = 1 << 28
+"""Transactions of PostgreSQL; their numbers have 32 bits and compare by half the circle."""
+
 LOCK_CLASS = 0x444F4D49  # "DOMI": the first key of our advisory locks
 
 
@@ -200,7 +203,10 @@ class PostgresEnd:
     def unchanged(self, alias: str, seen: str) -> str:
         # Older than everything that was still running at the snapshot. A row that a transaction
         # of that time wrote may be called changed although it was seen: it is copied again.
-        return f"age({alias}.xmin) > age('{int(seen)}'::xid)"
+        # A number far ahead of the latest is one of a row frozen long ago, from before the numbers
+        # began anew; nobody gets that far ahead while one of our transactions is open.
+        age = f"age({alias}.xmin)"
+        return f"({age} > age('{int(seen)}'::xid) OR {age} < -{FAR_AHEAD})"
 
     def ours(self, alias: str, marks: Sequence[str]) -> str:
         listed = ", ".join(f"'{int(m)}'::xid" for m in marks)

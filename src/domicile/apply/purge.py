@@ -7,9 +7,11 @@ from typing import Any
 from domicile.apply.context import Run
 from domicile.errors import StoreError
 from domicile.estate.model import Estate
+from domicile.estate.names import parse_table
 from domicile.stores.base import Store
 from domicile.stores.postgres import PostgresStore
 from domicile.stores.postgres_purge import purge as purge_postgres
+from domicile.stores.postgres_purge import refresh_views
 from domicile.stores.registry import open_store
 from domicile.stores.sqlite import SqliteStore
 
@@ -45,6 +47,27 @@ def purge(run: Run, estate: Estate) -> list[dict[str, Any]]:
             "problems": [{"table": t, "reason": r} for t, r in sorted(left.items())],
         })  # fmt: skip
     return done
+
+
+def refresh(run: Run, estate: Estate) -> list[dict[str, Any]]:
+    """Refresh what reads the plan's tables at both ends: a materialised view keeps what left, and
+    one of a schema made anew cannot be read until it is filled. What could not be is named."""
+    touched: dict[str, set[str]] = {}
+    for step in run.plan["steps"]:
+        if step["op"] in ("move", "erase", "copy", "stub"):
+            for name in (step["from"], step["to"]):
+                if name:
+                    touched.setdefault(name, set()).add(parse_table(step["table"]).table)
+    problems: list[dict[str, Any]] = []
+    for name, tables in sorted(touched.items()):
+        store = open_store(estate.store(name))
+        try:
+            if isinstance(store, PostgresStore):
+                done = refresh_views(store, sorted(tables), fill=True)
+                problems += [{"store": name, "view": v, "reason": r} for v, r in done.problems]
+        finally:
+            store.close()
+    return problems
 
 
 def _purge(store: Store, tables: list[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from domicile.apply.context import Run
 from domicile.apply.ends import End, end_of
 from domicile.apply.lake import LakeMove, settle
 from domicile.apply.move import Move
-from domicile.apply.purge import purge
+from domicile.apply.purge import purge, refresh
 from domicile.apply.refuse import Cap, check_before, check_drift, check_schemas
 from domicile.apply.schema import finish_tables, make_schemas
 from domicile.apply.settle import settle_moves, take_back_strays, unsettled
@@ -147,6 +147,7 @@ def _apply(
                 hint="run the same command again, best at a quieter time; a transaction that stays "
                 "open on that server, in any database, puts newer rows in doubt",
             )
+    views = refresh(run, estate)
     began = time.monotonic()
     purged = purge(run, estate)
     unpurged = [p for store in purged for p in store["problems"]]
@@ -168,6 +169,7 @@ def _apply(
         "version": 1, "plan": run.digest, "run": run.number, "finished": True,
         "moved": [{"table": t, "rows": n} for t, n in sorted(moved.items())],
         "held": held, "purged": purged, "purge_seconds": round(time.monotonic() - began, 3),
+        "views": views,
     }  # fmt: skip
 
 

@@ -59,4 +59,6 @@ def show(done: dict[str, Any], out: Output) -> None:
         tables = purged["tables"]
         more = f" and {len(tables) - NAMED} more tables" if len(tables) > NAMED else ""
         out.say(f"{purged['store']}: purged {', '.join(tables[:NAMED]) or 'nothing'}{more}")
+    for view in done["views"]:
+        out.warn(f"{view['store']}: view {view['view']} was not refreshed: {view['reason']}")
     out.say("Check it from the stores: domicile verify")
