@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from domicile.apply.ends import PostgresEnd
 from tests.faults.estate import read
 from tests.faults.trials import Bench, Place, Zygote
 
@@ -144,6 +145,23 @@ def test_two_at_once(bench: Bench) -> None:
     finally:
         other.close()
     bench.as_undisturbed(place)
+    bench.drop(place)
+
+
+def test_rows_older_than_the_numbers_of_transactions(bench: Bench) -> None:
+    """What was written two thousand million transactions ago and frozen is unchanged; what was
+    written since the survey is not, however near the numbers are to their turn."""
+    place = bench.place()
+    latest = int(value(place.source, "SELECT pg_current_xact_id()::xid::text"))
+    seen = latest - 5
+    end = PostgresEnd.__new__(PostgresEnd)
+
+    def unchanged(xid: int) -> bool:
+        row = f"(SELECT '{xid % 2**32}'::xid AS xmin) t"
+        return bool(value(place.source, f"SELECT {end.unchanged('t', str(seen))} FROM {row}"))
+
+    assert all(unchanged(xid) for xid in (2, seen - 1, seen - 400, latest + 2**30, latest - 2**31))
+    assert not any(unchanged(xid) for xid in (seen, seen + 1, latest, latest + 1, latest + 10_000))
     bench.drop(place)
 
 
