@@ -6,6 +6,7 @@
     ├── StoreError               3
     │   ├── StoreUnreachable     3     start the store, correct its URL or credentials
     │   ├── StoreRefused         5     the store refused an operation; fix it there, run again
+    │   │                              (3 from commands that only read: nothing was begun)
     │   │   └── StoreBusy        5     others hold what is needed; tried again, then run again
     │   └── FidelityError        4     a type would lose something; named, nothing copied
     ├── PlanRefused              4     make a new plan, raise the cap, or get the approval

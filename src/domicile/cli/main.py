@@ -19,7 +19,7 @@ import click
 
 from domicile import __version__
 from domicile.cli.output import Output, fail
-from domicile.errors import DomicileError
+from domicile.errors import DomicileError, StoreError, StoreRefused
 
 COMMANDS = {
     "init": "Connect to stores and propose an estate.",
@@ -101,6 +101,8 @@ def main(args: Sequence[str] | None = None) -> int:
         return _run(arguments, output)
     except DomicileError as error:
         fail(error)
+        if isinstance(error, StoreRefused) and name != "apply":
+            return StoreError.exit_code  # nothing was begun that could be resumed
         return error.exit_code
     except click.ClickException as error:
         error.show(sys.stderr)
