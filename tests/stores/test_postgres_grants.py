@@ -158,7 +158,6 @@ def test_the_grants_are_enough_and_needed(
     assert server.sql("texas", "SELECT nextval('person_id_seq')") == "41"
 
 
-@pytest.mark.xfail(reason="ours: a run that resumes does not move the sequences of an earlier one")
 def test_sequences_are_moved_when_the_grant_came_late(prepared: tuple[TestServer, Path]) -> None:
     server, estate = prepared
     plan, apply = _commands(estate)

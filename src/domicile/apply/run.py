@@ -18,7 +18,7 @@ from domicile.apply.lake import LakeMove, settle
 from domicile.apply.move import Move
 from domicile.apply.purge import purge, refresh
 from domicile.apply.refuse import Cap, check_before, check_drift, check_schemas
-from domicile.apply.schema import finish_tables, make_schemas
+from domicile.apply.schema import finish_homes, finish_tables, make_schemas
 from domicile.apply.settle import settle_moves, take_back_strays, unsettled
 from domicile.errors import PlanRefused, Stopped, StoreUnreachable, UsageError
 from domicile.estate.model import Estate
@@ -147,6 +147,7 @@ def _apply(
                 hint="run the same command again, best at a quieter time; a transaction that stays "
                 "open on that server, in any database, puts newer rows in doubt",
             )
+    finish_homes(run, estate)
     views = refresh(run, estate)
     began = time.monotonic()
     purged = purge(run, estate)

@@ -8,12 +8,15 @@ from domicile.apply.context import Run
 from domicile.apply.ends import End, PostgresEnd
 from domicile.apply.lake import create_schema as create_lake_schema
 from domicile.errors import PlanRefused
+from domicile.estate.model import Estate
+from domicile.estate.names import parse_table
 from domicile.plan.planner import Outcome
 from domicile.stores.parquet import ParquetStore
 from domicile.stores.parquet_session import ParquetSession
 from domicile.stores.postgres import PostgresStore
 from domicile.stores.postgres_schema import create_schema
 from domicile.stores.postgres_sequences import advance_sequences
+from domicile.stores.registry import open_store
 from domicile.stores.sqlite import SqliteStore
 from domicile.stores.sqlite_schema import create_schema as create_sqlite_schema
 from domicile.stores.sqlite_session import SqliteWriteSession
@@ -66,3 +69,19 @@ def finish_tables(home: End, tables: Sequence[str]) -> None:
         home.begin()
         advance_sequences(home.session, sorted(set(tables)))
         home.commit()
+
+
+def finish_homes(run: Run, estate: Estate) -> None:
+    """The same for every table of the plan, also those that an earlier, cut-off run brought."""
+    tables: dict[str, set[str]] = {}
+    for step in run.plan["steps"]:
+        if step["to"] and step["to"] != step["from"] and step["op"] in ("move", "copy", "stub"):
+            tables.setdefault(step["to"], set()).add(parse_table(step["table"]).table)
+    for name, names in sorted(tables.items()):
+        store = open_store(estate.store(name))
+        try:
+            if isinstance(store, PostgresStore):
+                with store.write() as session:
+                    finish_tables(PostgresEnd(session), sorted(names))
+        finally:
+            store.close()
