@@ -31,7 +31,8 @@ def test_a_durable_write_fails_or_is_the_last(files: SqliteBench, number: int) -
     rng = random.Random(f"{SEED}-{number}")
     nth, form = rng.randint(1, len(files.points)), rng.choice(FORMS)
     code = place.apply({"nth": nth, "form": form})
-    assert code == (-9 if form.startswith("die") else 5), (nth, form, place.output())
+    # 3: what failed came before anything was begun.
+    assert code in ((-9,) if form.startswith("die") else (3, 5)), (nth, form, place.output())
     files.after(place, code, thorough=number % 4 == 0)
     files.drop(place)
 
