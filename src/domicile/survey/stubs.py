@@ -60,7 +60,9 @@ class Stubs:
             value = "NULL" if column.nullable else self._value(table, column, column.name in unique)
             if value is None:
                 return None
-            values[column.name] = f"CAST({value} AS {column.type})" if column.type else value
+            # SQLite's CAST would make a number of a date.
+            typed = column.type and self.dialect.name != "sqlite"
+            values[column.name] = f"CAST({value} AS {column.type})" if typed else value
         return values
 
     def standing(self, table: str, keys: str) -> str:

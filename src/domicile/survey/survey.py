@@ -177,8 +177,10 @@ class Survey:
                     f"CAST(x.{k} AS {shape.column(c).type}) AS {k}"
                     for k, c in zip(keys, columns, strict=True)
                 )
+                # The row is looked at, sure or not: an application may have written to a stub, and
+                # then it is a row again, with what was written.
                 loaded = f"SELECT {typed} FROM {cell.session.dialect.temp(name)} x"
-                parts.append(loaded if sure else forms.standing(table, f"({loaded})"))
+                parts.append(forms.standing(table, f"({loaded})"))
             if parts:
                 cell.stubs[table] = work.create(" UNION ALL ".join(parts))
 
