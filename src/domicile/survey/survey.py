@@ -198,6 +198,8 @@ class Survey:
             )
             # Noted and then not written: no stub, and the row itself says whose it is.
             standing = set(cell.session.query(f"SELECT {texts} FROM {stubs} s"))
+            # One that an application wrote to is still about them.
+            standing |= set(self.state.stubs(cell.name, table, sure=True))
             cell.ghosts[table] = [
                 Ghost(keys, about[0], about[-1])
                 for keys, about in self.state.abouts(cell.name, table)
