@@ -196,12 +196,17 @@ class Carrier:
 
         sending = asyncio.ensure_future(send())
         taking = asyncio.ensure_future(home.copy_in_async(table.name, columns, give(), binary))
-        done, pending = await asyncio.wait({sending, taking}, return_when=asyncio.FIRST_EXCEPTION)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-        for task in done:
-            task.result()
+        both = (sending, taking)
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            # Also when we are cancelled: a COPY left alone would keep its connection busy.
+            for task in both:
+                task.cancel()
+            ended = await asyncio.gather(*both, return_exceptions=True)
+        for result in sorted(ended, key=lambda r: isinstance(r, asyncio.CancelledError)):
+            if isinstance(result, BaseException):
+                raise result
         if sending.result() != taking.result():
             raise StoreRefused(
                 home.store.name, f"table {table.name} took {taking.result()} rows of "

@@ -198,7 +198,7 @@ class PostgresEnd:
         self.session.execute("COMMIT")
 
     def rollback(self) -> None:
-        self.session.execute("ROLLBACK")
+        self.session.give_up()
 
     def unchanged(self, alias: str, seen: str) -> str:
         # Older than everything that was still running at the snapshot. A row that a transaction

@@ -59,6 +59,9 @@ def run(work: Coroutine[Any, Any, T] | Awaitable[T]) -> T:
 
 _COPIED = re.compile(r"(?:.*\n)*?COPY (\w+), line")
 
+GIVE_UP_SECONDS = 20.0
+"""How long a ROLLBACK may take; an interrupted COPY can leave a connection that answers nothing."""
+
 LOAD_ROWS = 50_000
 """Rows of one COPY into a temporary table."""
 
@@ -148,6 +151,20 @@ class PostgresSession:
         status = self._run(self.connection.execute(sql))
         last = status.rsplit(" ", 1)[-1]
         return int(last) if last.isdigit() else 0
+
+    def give_up(self) -> None:
+        """ROLLBACK, or drop the connection when it does not answer: the server then does it."""
+        try:
+            run(asyncio.wait_for(self.connection.execute("ROLLBACK"), GIVE_UP_SECONDS))
+        except TimeoutError:
+            self.connection.terminate()
+        except (
+            asyncpg.PostgresError,
+            OSError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ) as error:
+            raise self._refused(error) from error
 
     def query(self, sql: str) -> list[Row]:
         return [tuple(r) for r in self._run(self.connection.fetch(sql))]
