@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from contextlib import suppress
@@ -30,6 +31,7 @@ from tests.faults.estate import (
 from tests.servers import TestServer
 
 FORMS: tuple[str, ...] = ("die_before", "die_after", "fail_before", "fail_after")
+ANSWER_SECONDS = 300
 RESUMES = 8
 """Runs in which a disturbed apply must come to its end."""
 
@@ -40,7 +42,7 @@ class Zygote:
     def __init__(self) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.zygote"], cwd=ROOT, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
             env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "DOMICILE_TRACE": "1"},
         )  # fmt: skip
 
@@ -57,7 +59,11 @@ class Zygote:
 
     def _answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None
+        # A command that hangs must fail a test, not stop them all.
+        timer = threading.Timer(ANSWER_SECONDS, os.killpg, (self.process.pid, signal.SIGKILL))
+        timer.start()
         line = self.process.stdout.readline()
+        timer.cancel()
         assert line, "the process that forks commands has ended"
         answer: dict[str, Any] = json.loads(line)
         return answer
