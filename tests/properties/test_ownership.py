@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -41,12 +40,6 @@ random_worlds = settings(
 )
 
 
-def needs(*commands: str) -> pytest.MarkDecorator:
-    """Skip a test until these commands of the command line exist."""
-    missing = [c for c in commands if find_spec(f"domicile.cli.{c}") is None]
-    return pytest.mark.skipif(bool(missing), reason=f"no command yet: {', '.join(missing)}")
-
-
 @settings(random_worlds, max_examples=25)
 @given(worlds())
 def test_what_is_declared_and_created_is_read_as_meant(world: World) -> None:
@@ -72,7 +65,6 @@ def test_what_is_declared_and_created_is_read_as_meant(world: World) -> None:
             )
 
 
-@needs("plan")
 @random_worlds
 @given(worlds())
 def test_a_plan_moves_and_holds_the_rows_that_the_oracle_does(world: World) -> None:
@@ -80,21 +72,18 @@ def test_a_plan_moves_and_holds_the_rows_that_the_oracle_does(world: World) -> N
     event("moves rows" if outcome.moving else "moves nothing")
 
 
-@needs("plan", "apply")
 @random_worlds
 @given(worlds(), st.booleans())
 def test_after_apply_both_stores_are_what_the_oracle_says(world: World, triggers: bool) -> None:
     check_move(world, triggers=triggers, reading=SETTLED)
 
 
-@needs("plan", "apply")
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_richer_worlds_end_as_the_oracle_says(seed: int) -> None:
     world = random_world(seed)
     check_move(world, triggers=seed % 2 == 1, reading=SETTLED)
 
 
-@needs("plan", "apply")
 def test_postgresql_ends_as_the_oracle_says(pg15: TestServer, database: MakeDatabase) -> None:
     ends = PostgresEnds(database(pg15, "abroad"), database(pg15, "texas"), pg15.data)
     for seed in range(POSTGRES_FIRST, POSTGRES_FIRST + POSTGRES_SEEDS):

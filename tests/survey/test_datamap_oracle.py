@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from domicile.errors import DeclarationError
 from domicile.estate.model import TableName
 from domicile.survey.datamap import make_map
 from tests.conftest import MakeDatabase
 from tests.oracle.generate import random_world
-from tests.oracle.model import Person, World, hop_edge
+from tests.oracle.model import Person, World
 from tests.oracle.ownership import Ownership, person_of, residence
 from tests.oracle.write import Ends, SqliteEnds, write_world
 from tests.oracle.write_postgres import PostgresEnds
@@ -63,31 +62,9 @@ def got(world: World, ends: Ends | None = None) -> dict[str, Counter[str]]:
     }
 
 
-def gap(world: World) -> str:
-    """What the survey, and so plan too, does not do yet with such an estate; empty when nothing."""
-    for subject in world.estate.subjects:
-        table = subject.register.table
-        for hop in subject.residence.hops if subject.residence else ():
-            if hop.backward:
-                break
-            edge = hop_edge(world, table, hop.name)
-            if len(edge.columns) > 1:
-                return "ours: a hop of a path over a key of several columns"
-            table = edge.parent
-    if any(e.child == e.parent and world.is_attachment(e.child) for e in world.edges):
-        return "ours: an attachment that refers to rows of its own table hands its people on"
-    return ""
-
-
 def compare(world: World, ends: Ends | None = None) -> None:
-    """The map beside the oracle; a gap of the survey is an expected failure, with its name."""
-    try:
-        found: object = got(world, ends)
-    except DeclarationError as error:
-        found = error
-    if found != wanted(world) and (reason := gap(world)):
-        pytest.xfail(reason)
-    assert found == wanted(world)
+    """The map beside the oracle."""
+    assert got(world, ends) == wanted(world)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
