@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import signal
 from typing import Any
@@ -201,7 +200,7 @@ def test_asked_to_stop(bench: Bench, number: signal.Signals) -> None:
         place = bench.place()
         pid = place.start("apply", str(place.plan), "--yes")
         bench.sleep(bench.seconds * part)
-        os.kill(pid, number)
+        place.kill(pid, number)
         code = place.wait()
         assert code in (0, 5), place.output()
         bench.after(place, code, thorough=False)

@@ -40,7 +40,11 @@ class Zygote:
     """The process that forks commands; see `zygote.py`."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen(
+        self.process = self._spawn()
+        self.child = self.process.pid
+
+    def _spawn(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [sys.executable, "-m", "tests.faults.zygote"], cwd=ROOT, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
             env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "DOMICILE_TRACE": "1"},
@@ -48,10 +52,13 @@ class Zygote:
 
     def start(self, request: dict[str, Any]) -> int:
         """Start one command; its process id."""
+        if self.process.poll() is not None:
+            self.process = self._spawn()  # it was killed because a command hung: that test failed
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
-        return int(self._answer()["pid"])
+        self.child = int(self._answer()["pid"])
+        return self.child
 
     def wait(self) -> int:
         """The exit code of the command that was started, negative for a signal."""
@@ -60,18 +67,26 @@ class Zygote:
     def _answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         # A command that hangs must fail a test, not stop them all.
-        timer = threading.Timer(ANSWER_SECONDS, os.killpg, (self.process.pid, signal.SIGKILL))
+        timer = threading.Timer(ANSWER_SECONDS, self._kill)
         timer.start()
         line = self.process.stdout.readline()
         timer.cancel()
-        assert line, "the process that forks commands has ended"
+        if not line:
+            self.process.wait(timeout=10)
+            raise AssertionError(f"no answer within {ANSWER_SECONDS} s: the command hangs")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def _kill(self) -> None:
+        for group in (self.child, self.process.pid):
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
 
     def close(self) -> None:
         """End it."""
         assert self.process.stdin is not None
-        self.process.stdin.close()
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait(timeout=10)
 
 
@@ -120,10 +135,10 @@ class Place:
         """The plan's file."""
         return self.directory / "plan.json"
 
-    def kill(self, pid: int) -> None:
-        """kill -9, if it is still there."""
+    def kill(self, pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal, kill -9 by itself, if the process is still there."""
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
 
     def contents(self) -> tuple[Contents, Contents]:
         """Everything at the source and at home."""
@@ -177,10 +192,13 @@ class Bench:
         first = self.place(self.template)
         assert first.run("plan", "-o", str(first.plan)) == 0, first.output()
         self.before = first.contents()
-        whole = self.place()
-        began = time.monotonic()
-        assert whole.apply() == 0, whole.output()
-        self.seconds = time.monotonic() - began
+        # Twice, because the servers' caches are cold the first time: moments of the disturbances
+        # are parts of how long it takes.
+        for _ in range(2):
+            whole = self.place()
+            began = time.monotonic()
+            assert whole.apply() == 0, whole.output()
+            self.seconds = time.monotonic() - began
         self.points = whole.points
         self.outcome = whole.contents()
         self.said = said(whole)

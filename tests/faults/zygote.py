@@ -19,6 +19,7 @@ import os
 import resource
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,9 @@ def serve() -> None:
             code = 71
             try:
                 code = child(request)
+            except BaseException:
+                traceback.print_exc()  # where `main` did not hear it: as Python itself would say
+                raise
             finally:
                 os._exit(code)
         print(json.dumps({"pid": pid}), flush=True)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGINT
 
 from domicile.errors import Stopped
 
@@ -48,14 +49,19 @@ def alone(state: Path) -> Iterator[None]:
 def stopping() -> Iterator[None]:
     """SIGTERM ends apply as Control-C does: by KeyboardInterrupt, with transactions rolled back.
 
-    An ordinary exception would be lost in the event loop. Only in the main thread; elsewhere
-    signals are somebody else's.
+    It is passed on as SIGINT, which a running event loop takes as a cancellation; raised anywhere
+    in the loop it would be lost, or lose an answer. Only in the main thread; elsewhere signals
+    are somebody else's.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(SIGINT))
+    # A shell that starts us in the background makes SIGINT unheard; SIGTERM must still arrive.
+    heard = signal.getsignal(SIGINT)
+    signal.signal(SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
+        signal.signal(SIGINT, heard)
         signal.signal(signal.SIGTERM, before)
