@@ -131,9 +131,13 @@ class Move:
             ):  # fmt: skip
                 if table in old:
                     match = self._match(table, "o", "g")
+                    # A row that the application has just deleted brings nothing to put in its
+                    # place, and others may point at the old one: the next round takes that back.
                     replaced.append((
                         table,
-                        f"SELECT o.* FROM {old[table]} o JOIN {going} g ON {match} WHERE {span}",
+                        (f"SELECT o.* FROM {old[table]} o JOIN {going} g ON {match} "
+                        f"JOIN {self._table(table)} t ON {self.shapes.same(table, 't', 'g')} "
+                        f"WHERE {span}"),
                         still,
                     ))  # fmt: skip
         self._transaction(home, number, work, replaced, there)

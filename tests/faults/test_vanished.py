@@ -1,0 +1,75 @@
+"""What the application deletes between the survey of a round and the batch that carries it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import asyncpg
+import pytest
+
+from domicile.apply.move import Move
+from domicile.apply.removal import Removal
+from domicile.apply.run import apply_plan
+from tests.faults.estate import broken_keys
+from tests.faults.trials import Bench
+
+PAIR = """
+SELECT reply.comment_id, said.comment_id FROM comment reply
+JOIN comment said ON said.comment_id = reply.reply_to
+JOIN account a ON a.account_id = reply.account_id JOIN address USING (address_id)
+JOIN account b ON b.account_id = said.account_id
+JOIN address home ON home.address_id = b.address_id
+WHERE address.code = 'US' AND home.code = 'US'
+AND 0 = (SELECT count(*) FROM comment c WHERE c.reply_to = reply.comment_id)
+AND 1 = (SELECT count(*) FROM comment c WHERE c.reply_to = said.comment_id)
+ORDER BY 1 LIMIT 1
+"""
+
+
+def sql(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """Run one statement; its rows."""
+
+    async def work() -> list[tuple[Any, ...]]:
+        connection = await asyncpg.connect(url)
+        try:
+            return [tuple(row) for row in await connection.fetch(statement)]
+        finally:
+            await connection.close()
+
+    return asyncio.run(work())
+
+
+def test_a_row_that_others_at_home_point_at(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comment changes after it was copied, so it waits while the reply to it moves; then it is
+    deleted at the source just before its second copy. At home the reply still points at it."""
+    place = bench.place()
+    reply, said = sql(place.source, PAIR)[0]
+    for name, value in place.env.items():
+        monkeypatch.setenv(name, value)
+    begun: list[str] = []
+    carry_out, remove = Move.carry_out, Removal.remove
+
+    def carrying(self: Move) -> None:
+        if begun.count("deleted") == 0 and "changed" in begun:
+            begun.append("deleted")
+            sql(place.source, f"DELETE FROM comment WHERE comment_id = {said}")
+        carry_out(self)
+
+    def removing(self: Removal, *args: Any) -> None:
+        if not begun:
+            begun.append("changed")
+            sql(place.source, f"UPDATE comment SET body = 'changed' WHERE comment_id = {said}")
+        remove(self, *args)
+
+    monkeypatch.setattr(Move, "carry_out", carrying)
+    monkeypatch.setattr(Removal, "remove", removing)
+    plan = json.loads(place.plan.read_text())
+    apply_plan(plan, place.directory / "estate.yaml", cap=None, approved=lambda: True)
+    assert begun == ["changed", "deleted"]
+    assert sql(place.source, f"SELECT 1 FROM comment WHERE comment_id IN ({reply}, {said})") == []
+    assert sql(place.home, f"SELECT reply_to FROM comment WHERE comment_id = {reply}") == [(said,)]
+    assert not broken_keys(place.home)
+    assert not broken_keys(place.source)
+    bench.drop(place)
