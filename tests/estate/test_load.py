@@ -95,6 +95,14 @@ def test_everything(tmp_path: Path) -> None:
     assert estate.flows[0].uses == ("marketing.advertising.profiling",)
     assert estate.legal_holds[0].subjects == ("customer",)
     assert estate.mandate_files == ("clover",)
+    (rule,) = estate.objects
+    video = TableName("app", "video")
+    assert rule.table == video
+    assert rule.parts == (
+        "videos/", ColumnName(video, "id"), "/", ColumnName(video, "File Name"), ".mp4"
+    )  # fmt: skip
+    # What a folder is for tells it from a lake.
+    assert [(s.name, s.kind) for s in (lake, media)] == [("lake", "file"), ("media", "files")]
 
 
 def test_the_digest_does_not_hold_the_environment(tmp_path: Path) -> None:
@@ -115,6 +123,11 @@ def test_the_digest_tells_places_and_no_passwords(tmp_path: Path) -> None:
 
 def with_lines(text: str) -> str:
     return LEAST + text
+
+
+def with_media(rules: str) -> str:
+    folder = '  m: {url: "file:///srv/media", country: NL, operator: X, holds: m}\n'
+    return f"{LEAST}{folder}objects: [{rules}]\n"
 
 
 @pytest.mark.parametrize(
@@ -174,6 +187,20 @@ def with_lines(text: str) -> str:
          "a declared store"),
         (with_lines("objects: [{store: a, key: 'x/all'}]\n"), "objects[0].key", 5, "in braces"),
         (with_lines("objects: [{store: a, key: 'x/{app.v.id'}]\n"), "objects[0].key", 5, "braces"),
+        (with_lines("objects: [{store: a, key: 'x/{app.v.id}'}]\n"), "objects[0].store", 5,
+         "a folder of files"),
+        (with_media("{store: m, key: '../{app.v.id}'}"), "objects[0].key", 6, "below the folder"),
+        (with_media("{store: m, key: '/x/{app.v.id}'}"), "objects[0].key", 6, "below the folder"),
+        (with_media("{store: m, key: 'x//{app.v.id}'}"), "objects[0].key", 6, "below the folder"),
+        (with_media("{store: m, key: '{app.v.id}/{app.w.id}'}"), "objects[0].key", 6,
+         "one table's"),
+        (with_media("{store: m, key: '{m.v.id}'}"), "objects[0].key", 6, "a folder of files"),
+        (with_media("{store: m, key: '{app.v.id}'}, {store: m, key: '{app.v.id}'}"), "objects[1]",
+         6, "twice"),
+        (with_media("{store: m, key: '{app.v.id}'}").replace("holds: m}", "holds: app}"),
+         "objects[0].store", 6, "store a is none"),
+        (with_media("{store: m, key: '{app.v.id}'}") + "tables: {m.v: {role: ignore}}\n",
+         "tables.m.v", 7, "has no tables"),
         (with_lines("flows: [{from: apps, to: X}]\n"), "flows[0].from", 5, "Did you mean app?"),
         (with_lines("flows: [{from: app, to: X, uses: [marketin]}]\n"), "flows[0].uses[0]", 5,
          "Did you mean marketing?"),

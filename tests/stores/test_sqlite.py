@@ -25,8 +25,8 @@ from domicile.stores.sqlite_text import SqliteDialect, canonical, real
 SECRET = "maria.quintanilla@example.org"
 
 
-def _store(url: str, **more: str) -> SqliteStore:
-    store = open_store(model.Store("cell", url, "NL", "Tester", "app", shown=url, **more))
+def _store(url: str, schema: str = "") -> SqliteStore:
+    store = open_store(model.Store("cell", url, "NL", "Tester", "app", schema, url))
     assert isinstance(store, SqliteStore)
     return store
 

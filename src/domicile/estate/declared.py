@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from domicile.estate.categories import is_category, is_use, nearest_category, nearest_use
@@ -198,9 +199,22 @@ def tables(document: Document, stores: Sequence[Store]) -> dict[TableName, Table
     return result
 
 
+def folders(document: Document, stores: Sequence[Store]) -> tuple[Store, ...]:
+    """The stores, with those told that are folders of files: `objects` names one of their cells.
+
+    Their URL is that of a lake; only what they are for tells the two apart (decision 15).
+    """
+    named = {body["store"] for body in document.data.get("objects", ())}
+    labels = {store.holds for store in stores if store.name in named}
+    return tuple(
+        replace(store, files=True) if store.kind == "file" and store.holds in labels else store
+        for store in stores
+    )
+
+
 def objects(document: Document, stores: Sequence[Store]) -> tuple[ObjectRule, ...]:
-    """Files of rows; each `{…}` in a key is a column."""
-    result = []
+    """Files of rows; each `{…}` in a key is a column, all of them of one table."""
+    result: list[ObjectRule] = []
     for index, body in enumerate(document.data.get("objects", ())):
         key: Key = ("objects", index)
         known(document, (*key, "store"), "store", body["store"], (s.name for s in stores))
@@ -211,10 +225,49 @@ def objects(document: Document, stores: Sequence[Store]) -> tuple[ObjectRule, ..
                 f"got {shown(body['key'])}, expected a key with columns in braces such as"
                 " videos/{app.video.id}.mp4",
             )
-        for place in places:
-            _column(document, (*key, "key"), place, stores)
-        result.append(ObjectRule(body["store"], body["key"]))
+        pieces = _BRACES.split(body["key"])
+        parts: list[str | ColumnName] = [
+            _column(document, (*key, "key"), piece, stores) if at % 2 else piece
+            for at, piece in enumerate(pieces)
+        ]
+        _plain_key(document, (*key, "key"), body["key"], pieces)
+        tables = sorted({part.table for part in parts if isinstance(part, ColumnName)})
+        if len(tables) > 1:
+            raise document.error(
+                (*key, "key"),
+                f"got columns of {' and '.join(str(t) for t in tables)}, expected one table's",
+                hint="a file belongs to one row: name columns of that row's table only",
+            )
+        _folder(document, (*key, "store"), body["store"], stores)
+        rule = ObjectRule(body["store"], body["key"], tables[0], tuple(p for p in parts if p))
+        if rule in result:
+            raise document.error(key, "is there twice; keep one of them")
+        result.append(rule)
     return tuple(result)
+
+
+def _plain_key(document: Document, key: Key, text: str, pieces: Sequence[str]) -> None:
+    """The key is a path below the folder, written in one way. Raises DeclarationError."""
+    shape = "".join("x" if at % 2 else piece for at, piece in enumerate(pieces))
+    if any(part in ("", ".", "..") for part in shape.split("/")) or "\0" in shape:
+        raise document.error(
+            key,
+            f"got {shown(text)}, expected a path below the folder",
+            hint="no / at either end, and no empty part, '.' or '..' in it",
+        )
+
+
+def _folder(document: Document, key: Key, name: str, stores: Sequence[Store]) -> None:
+    """The store is a folder, and so are its cells. Raises DeclarationError."""
+    label = next(store.holds for store in stores if store.name == name)
+    for store in stores:
+        if store.holds == label and not store.files:
+            what = "" if store.name == name else f" (it holds {label} as {name} does)"
+            raise document.error(
+                key,
+                f"got {name}, expected a folder of files; store {store.name} is none{what}",
+                hint="give it a url such as file:///srv/media, and a `holds` of its own",
+            )
 
 
 def flows(document: Document, stores: Sequence[Store]) -> tuple[Flow, ...]:
@@ -273,13 +326,24 @@ def _holds(document: Document, key: Key, label: str, stores: Sequence[Store]) ->
 
 def _table(document: Document, key: Key, text: str, stores: Sequence[Store]) -> TableName:
     table = named(document, key, parse_table, text)
-    _holds(document, key, table.holds, stores)
+    _tabled(document, key, table.holds, stores)
     return table
+
+
+def _tabled(document: Document, key: Key, label: str, stores: Sequence[Store]) -> None:
+    """A schema with tables. Raises DeclarationError for a folder of files."""
+    _holds(document, key, label, stores)
+    if all(store.files for store in stores if store.holds == label):
+        raise document.error(
+            key,
+            f"got a table of {label}, which is a folder of files by `objects`, expected a database",
+            hint="a folder of files has no tables: name a table whose rows name its files",
+        )
 
 
 def _column(document: Document, key: Key, text: str, stores: Sequence[Store]) -> ColumnName:
     column = named(document, key, parse_column, text)
-    _holds(document, key, column.table.holds, stores)
+    _tabled(document, key, column.table.holds, stores)
     return column
 
 

@@ -33,7 +33,7 @@ def load_estate(path: str | Path, env: Mapping[str, str] = os.environ) -> Estate
     validate(document, *SCHEMA)
     data = document.data
     _only_urls_have_variables(document)
-    stores = _stores(document, env)
+    stores = declared.folders(document, _stores(document, env))
     subjects = declared.subjects(document, stores)
     return Estate(
         name=data["estate"],

@@ -71,11 +71,12 @@ class Store:
     holds: str
     schema: str = ""  # the store's own name for it; `public` in PostgreSQL when left out
     shown: str = ""  # the URL with user information removed
+    files: bool = False  # a folder of files that `objects` names, and no lake
 
     @property
     def kind(self) -> str:
-        """The URL's scheme: postgresql, sqlite, file, memory."""
-        return self.url.split(":", 1)[0]
+        """The URL's scheme: postgresql, sqlite, file, memory; or `files`, for a folder of files."""
+        return "files" if self.files else self.url.split(":", 1)[0]
 
 
 @dataclass(frozen=True)
@@ -129,10 +130,12 @@ class Organisation:
 
 @dataclass(frozen=True)
 class ObjectRule:
-    """Files that belong to rows: `videos/{app.video.id}.mp4` in a store of files."""
+    """Files that belong to rows: `videos/{app.video.id}.mp4` in a folder of files."""
 
     store: str
     key: str
+    table: TableName
+    parts: tuple[str | ColumnName, ...]  # the key in pieces: texts, and columns of `table`
 
 
 @dataclass(frozen=True)

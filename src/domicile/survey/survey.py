@@ -10,6 +10,7 @@ from types import TracebackType
 from domicile.errors import DeclarationError
 from domicile.estate import model
 from domicile.stores.base import CanTellPlace, Session, Store
+from domicile.stores.files import FilesStore, open_files
 from domicile.stores.parquet_session import ParquetSession
 from domicile.stores.registry import open_store
 from domicile.stores.schema import Schema
@@ -56,6 +57,7 @@ class Survey:
         self.state = state
         self.opener = opener or (lambda store: store.read())
         self.cells: dict[str, Cell] = {}
+        self.folders: dict[str, FilesStore] = {}  # of files that belong to rows
         self._places: dict[tuple[str, str], str] = {}
         self._stack = ExitStack()
 
@@ -118,6 +120,11 @@ class Survey:
         return LakePeople(session, cell.graph, subject, others, ordinal)
 
     def _open(self, declared: model.Store) -> None:
+        if declared.files:
+            folder = open_files(declared)
+            self._distinct(declared, (declared.kind, folder.place()))
+            self.folders[declared.name] = folder
+            return
         store = open_store(declared)
         self._stack.callback(store.close)
         schema = store.reflect()
