@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from domicile.errors import StoreRefused, StoreUnreachable
+from domicile.stores import postgres_sample
 from domicile.stores.postgres import PostgresStore, run
 from tests.conftest import MakeDatabase
 from tests.servers import TestServer
@@ -69,6 +70,47 @@ def test_texts_whatever_the_database_prefers(
     assert store.sample("person", ["at", "f"], 5) == [("2026-01-01 10:00:00+00", "1e+15")]
     with store.read() as session:
         assert session.query("SELECT '1 day 2 hours'::interval::text") == [("P1DT2H",)]
+
+
+def test_many_tables_are_sampled_as_one_by_one(
+    pg15: TestServer, url: str, store: PostgresStore
+) -> None:
+    name = url.rsplit("/", 1)[1]
+    small = "".join(
+        f'CREATE TABLE "s {n}" (a int[], b jsonb, c text);'
+        f"INSERT INTO \"s {n}\" SELECT ARRAY[g, {n}], jsonb_build_object('n', g), "
+        f"nullif(repeat('x', g % 3), '') FROM generate_series(1, {n % 5}) g;"
+        for n in range(postgres_sample.TOGETHER + 5)
+    )
+    large = (
+        "CREATE TABLE large AS SELECT g AS n, repeat('y', 100) AS v FROM generate_series(1, 9000) g"
+    )
+    pg15.psql(name, "--set=ON_ERROR_STOP=1", stdin=f"{small}{large}; ANALYZE large;")
+    tables = store.reflect().tables
+    assert tables["large"].bytes > postgres_sample.SMALL
+    found = dict(store.samples(list(tables), 30))
+    assert found == {t: store.sample(t, shape.names, 30) for t, shape in tables.items()}
+    assert len(found["large"]) == 30
+    assert found["s 2"] == [("{1,2}", '{"n": 1}', "x"), ("{2,2}", '{"n": 2}', "xx")]
+    with pytest.raises(KeyError, match="no such"):
+        store.samples(["no such"], 1)
+
+
+def test_samples_keep_one_connection_and_no_transaction(
+    pg15: TestServer, url: str, store: PostgresStore
+) -> None:
+    count = (
+        "SELECT count(*), count(xact_start) FROM pg_stat_activity "
+        "WHERE application_name = 'domicile' AND datname = current_database()"
+    )
+    for _ in range(3):
+        store.sample("person", ["id"], 1)
+    assert pg15.sql(url.rsplit("/", 1)[1], count).strip() == "1|0"
+    pg15.sql(url.rsplit("/", 1)[1], "ALTER TABLE person RENAME name TO called")
+    with pytest.raises(StoreRefused, match="name"):
+        store.sample("person", ["name"], 1)
+    # The connection is as good as before.
+    assert store.sample("person", ["id"], 1) == [("1",)]
 
 
 def test_temporary_tables_go_and_nothing_else_is_left(

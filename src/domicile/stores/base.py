@@ -153,6 +153,15 @@ class CanTellPlace(Protocol):
 
 
 @runtime_checkable
+class CanSampleMany(Protocol):
+    """A store to which a query for each table costs more than what it reads."""
+
+    def samples(self, tables: Sequence[str], rows: int) -> Iterable[tuple[str, list[Row]]]:
+        """What `sample` gives of all columns, for each of the tables, in any order."""
+        ...
+
+
+@runtime_checkable
 class CanWrite(Protocol):
     """A store whose rows can be moved out, in and erased: those with `capabilities.write`."""
 

@@ -26,7 +26,7 @@ import asyncpg
 
 from domicile.errors import DeclarationError, StoreBusy, StoreRefused, StoreUnreachable
 from domicile.estate import model
-from domicile.stores import postgres_reflect
+from domicile.stores import postgres_reflect, postgres_sample
 from domicile.stores.base import Capabilities, Row
 from domicile.stores.schema import Kind, Schema, Table
 
@@ -293,6 +293,7 @@ class PostgresStore:
         self.schema = store.schema or "public"
         self._reflected: postgres_reflect.Reflected | None = None
         self._open: list[asyncpg.Connection[Any]] = []
+        self._sampler: PostgresSession | None = None
 
     def connect(self) -> asyncpg.Connection[Any]:
         """A new connection with our settings. Raises StoreUnreachable."""
@@ -375,21 +376,21 @@ class PostgresStore:
             self._close(session.connection)
 
     def sample(self, table: str, columns: Sequence[str], rows: int) -> list[Row]:
-        dialect = PostgresDialect(self.schema, self.reflected().inherited)
-        shape = self.reflect().tables[table]
-        values = ", ".join(
-            f"left({dialect.text(dialect.quote(c), shape.column(c).kind)}, 4000)" for c in columns
-        )
-        with self.read() as session:
-            if shape.estimate > 50 * rows and not shape.partitions:
-                percent = min(100.0, 300.0 * rows / shape.estimate)
-                spread = f" TABLESAMPLE SYSTEM ({percent:.6f}) REPEATABLE (1)"
-                found = session.query(
-                    f"SELECT {values} FROM {dialect.table(table)}{spread} LIMIT {rows}"
-                )
-                if found:
-                    return found
-            return session.query(f"SELECT {values} FROM {dialect.table(table)} LIMIT {rows}")
+        session, shape = self._sampling(), self.reflect().tables[table]
+        return postgres_sample.sample(session.query, session.dialect, shape, columns, rows)
+
+    def samples(self, tables: Sequence[str], rows: int) -> Iterator[tuple[str, list[Row]]]:
+        """See `stores.base.CanSampleMany`."""
+        shapes = [self.reflect().tables[t] for t in tables]
+        session = self._sampling()
+        return postgres_sample.samples(session.query, session.dialect, shapes, rows)
+
+    def _sampling(self) -> PostgresSession:
+        """One connection for all samples: to open one takes longer than to read a small table. No
+        transaction stays open in it."""
+        if self._sampler is None or self._sampler.connection.is_closed():
+            self._sampler = PostgresSession(self, self.connect())
+        return self._sampler
 
     def settle_files(self) -> None:
         connection = self.connect()
@@ -449,6 +450,7 @@ class PostgresStore:
         for connection in self._open:
             connection.terminate()
         self._open.clear()
+        self._sampler = None
 
     def _close(self, connection: asyncpg.Connection[Any]) -> None:
         if connection in self._open:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from domicile.estate.categories import covers
 from domicile.estate.model import ColumnName
+from domicile.stores.base import CanSampleMany, Row, Store
+from domicile.stores.schema import Schema
 from domicile.survey.classify import classify
 from domicile.survey.classify_verdict import Verdict
 from domicile.survey.survey import Cell
@@ -14,9 +18,9 @@ SAMPLE = 500
 
 def categories(cell: Cell) -> dict[str, dict[str, Verdict]]:
     """Verdicts by table and column. Raises StoreError when a table cannot be read."""
-    found: dict[str, dict[str, Verdict]] = {}
-    for name, table in cell.schema.tables.items():
-        rows = cell.store.sample(name, table.names, SAMPLE)
+    found: dict[str, dict[str, Verdict]] = {name: {} for name in cell.schema.tables}
+    for name, rows in _samples(cell.store, cell.schema):
+        table = cell.schema.tables[name]
         columns = list(zip(*rows, strict=True)) if rows else []
         samples = dict(zip(table.names, columns or [()] * len(table.names), strict=True))
         verdicts = classify(table, samples)
@@ -26,6 +30,12 @@ def categories(cell: Cell) -> dict[str, dict[str, Verdict]]:
                 verdicts[column] = Verdict(declared.category, 1.0, "declared", "the estate says so")
         found[name] = verdicts
     return found
+
+
+def _samples(store: Store, schema: Schema) -> Iterable[tuple[str, list[Row]]]:
+    if isinstance(store, CanSampleMany):
+        return store.samples(list(schema.tables), SAMPLE)
+    return ((n, store.sample(n, table.names, SAMPLE)) for n, table in schema.tables.items())
 
 
 def personal(verdicts: dict[str, Verdict], protected: tuple[str, ...] = ("user",)) -> list[str]:

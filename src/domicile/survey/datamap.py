@@ -78,7 +78,7 @@ def _document(survey: Survey, day: date, progress: Callable[[str], None]) -> Doc
             people += [_person(subject, cell, s) for s in shares]
         for subject in cell.people:
             elsewhere += [_person(subject, cell, s) for s in found.elsewhere(subject)]
-        rows = {t: found.rows(t, n) for t, n in totals[cell.name].items()}
+        rows = found.rows(totals[cell.name])
         unknown += unknowns(cell, here, verdicts[cell.name], rows)
         stores.append(_store(cell, here, totals[cell.name], rows, verdicts[cell.name]))
     document: Doc = {

@@ -7,6 +7,7 @@ residences. Everything stays in temporary tables beside the data; counts come ou
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -89,32 +90,48 @@ class Residences:
             return []
         return self._shares(people, f"SELECT r.* FROM {people.raw} r WHERE r.k1 IN ({keys})")
 
-    def rows(self, table: str, total: int) -> list[Share]:
-        """The rows of a table by residence, the most first; what remains of `total` is nobody's.
+    def rows(self, totals: Mapping[str, int]) -> dict[str, list[Share]]:
+        """The rows of each table by residence, the most first; `totals` are all its rows, and
+        what remains of them is nobody's.
 
         People are the distinct ones at either end of each row's range, so a row about three or
         more counts at least two of them.
         """
         assert self.ownership is not None  # `own` comes first
-        work = self.ownership.work.get(table)
-        if work is None:
-            return [Share("nobody", None, 0, total)] if total else []
+        work = self.ownership.work
+        owned = [t for t in totals if t in work]
+        found: dict[str, list[Share]] = {t: [] for t in totals}
+        people: dict[tuple[int, int], int] = {}
+        rows: dict[tuple[int, int], int] = {}
+        parts = [part for n, table in enumerate(owned) for part in self._counting(n, table)]
+        for n, label, counted, distinct in self.work.all(parts):
+            (people if counted is None else rows)[int(n), int(label)] = int(counted or distinct)
+        for (n, label), count in rows.items():
+            found[owned[n]].append(self._share(label, people[n, label], count))
+        for table, shares in found.items():
+            left = totals[table] - sum(s.rows for s in shares)
+            if left > 0:
+                shares.append(Share("nobody", None, 0, left))
+            shares.sort(key=lambda s: (-s.rows, s.whose, s.residence or ""))
+        return found
+
+    def _counting(self, number: int, table: str) -> list[str]:
+        """Queries of (number, label, rows, NULL), and of (number, label, NULL, people)."""
+        assert self.ownership is not None
+        work = self.ownership.work[table]
         present = " WHERE w.present = 1" if table in self.cell.graph.registers else ""
         label = f"CASE WHEN w.lo = w.hi THEN w.lo ELSE {SEVERAL} END AS label"
-        counted = self.cell.session.query(
-            f"SELECT label, count(*) FROM (SELECT {label} FROM {work} w{present}) l GROUP BY label"
+        rows = f"SELECT {label} FROM {work} w{present}"
+        people = " UNION ".join(
+            f"SELECT {label}, w.{end} AS p FROM {work} w{present}" for end in ("pmin", "pmax")
         )
-        people: dict[int, int] = dict(
-            self.cell.session.query(
-                f"SELECT label, count(*) FROM (SELECT {label}, w.pmin AS p FROM {work} w{present} "
-                f"UNION SELECT {label}, w.pmax AS p FROM {work} w{present}) l GROUP BY label"
-            )
-        )
-        shares = [self._share(int(label), int(people[label]), int(n)) for label, n in counted]
-        left = total - sum(s.rows for s in shares)
-        if left > 0:
-            shares.append(Share("nobody", None, 0, left))
-        return sorted(shares, key=lambda s: (-s.rows, s.whose, s.residence or ""))
+        nothing = "CAST(NULL AS bigint)"
+        first = f"SELECT {number} AS n, label, count(*) AS counted, {nothing} AS people"
+        second = f"SELECT {number} AS n, label, {nothing} AS counted, count(*) AS people"
+        return [
+            f"{first} FROM ({rows}) l GROUP BY label",
+            f"{second} FROM ({people}) l GROUP BY label",
+        ]
 
     def _share(self, label: int, people: int, rows: int) -> Share:
         if label == SEVERAL:
