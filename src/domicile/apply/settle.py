@@ -196,6 +196,10 @@ def take_back(
             texts = ", ".join(
                 dialect.text(f"t.{dialect.quote(c)}", shape.column(c).kind) for c in identity
             )
+            itself = " AND ".join(
+                f"{c} = {t}"
+                for c, t in zip(shapes.keys(table, "c"), shapes.keys(table, "t"), strict=True)
+            )
             with listed(end, table, identity, keys) as these:
                 mine = f"{these} AND {ours}"
                 if end.concurrent:
@@ -203,7 +207,7 @@ def take_back(
                 pointed = " OR ".join(
                     f"EXISTS (SELECT 1 FROM {dialect.table(e.child)} c "
                     f"WHERE {shapes.refers(e, 'c', 't')}"
-                    + (f" AND NOT ({shapes.refers(e, 't', 't')})" if e.child == table else "")
+                    + (f" AND NOT ({itself})" if e.child == table else "")
                     + ")"
                     for e in graph.into(table)
                     if e.binding
