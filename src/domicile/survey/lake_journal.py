@@ -38,24 +38,26 @@ class Swap:
 
 
 class LakeJournal:
-    """The part of the state file that is about lakes. Every write is durable when it returns."""
+    """The part of the state file that is about lakes. Every write is durable when it returns; one
+    that fails raises Stopped."""
 
     def __init__(self, state: State) -> None:
-        self._connection = state.connection
-        self._connection.execute(_TABLE)
+        """Raises Stopped when the state file cannot be written."""
+        self._state = state
+        state.write(_TABLE)
 
     def note(self, swap: Swap) -> None:
         """A file is about to get its name at home, and then to be replaced at the source."""
         marks = ", ".join("?" * 11)
-        self._connection.execute(f"INSERT INTO lake_file VALUES ({marks})", astuple(swap))
+        self._state.write(f"INSERT INTO lake_file VALUES ({marks})", astuple(swap))
 
     def unsettled(self) -> list[Swap]:
         """Swaps whose end was not noted."""
-        rows = self._connection.execute("SELECT * FROM lake_file ORDER BY store, source")
+        rows = self._state.connection.execute("SELECT * FROM lake_file ORDER BY store, source")
         return [Swap(*row) for row in rows]
 
     def end(self, swap: Swap) -> None:
         """The swap was carried out, or taken back."""
-        self._connection.execute(
+        self._state.write(
             "DELETE FROM lake_file WHERE store = ? AND source = ?", (swap.store, swap.source)
         )
