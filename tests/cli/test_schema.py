@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from domicile.cli.main import main
 from domicile.law.kinds import kind
-from domicile.law.load import library
+from domicile.law.source import library
 from domicile.law.model import KINDS
 
 

@@ -15,8 +15,9 @@ from domicile.estate.load import load_estate
 from domicile.estate.validate import schema_text
 from domicile.law.kinds import is_enforced, kind
 from domicile.law.load import SCHEMA as MANDATE
-from domicile.law.load import library, load_mandate, load_mandates
+from domicile.law.load import load_mandate, load_mandates
 from domicile.law.model import KINDS
+from domicile.law.source import library
 
 DOCS = Path(__file__).parents[2] / "docs"
 

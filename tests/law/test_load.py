@@ -11,7 +11,7 @@ from domicile.errors import DeclarationError
 from domicile.estate.load import load_estate
 from domicile.estate.model import Estate
 from domicile.law.kinds import enforced_by, is_enforced, kind
-from domicile.law.load import library, load_mandate, load_mandates
+from domicile.law.load import load_mandate, load_mandates
 from domicile.law.model import KINDS, Mandate
 
 MANDATE = """\
@@ -35,7 +35,7 @@ EVERY_KIND = """\
 mandate: all
 title: One of each
 status: voluntary
-effective: 2024-01-01
+effective: 2023-01-01
 protects: {}
 clauses:
   - {id: c1, store: {country: EU}}
@@ -200,30 +200,3 @@ def test_a_subject_that_the_estate_lacks(tmp_path: Path) -> None:
     with pytest.raises(DeclarationError, match="customer") as caught:
         load_mandates(estate_in(tmp_path, us=text))
     assert caught.value.line == 6
-
-
-def test_the_library_loads_and_says_where_its_facts_are_from() -> None:
-    shipped = {name: load_mandate(path) for name, path in library().items()}
-    assert len(shipped) == 8
-    for name, mandate in shipped.items():
-        assert mandate.id == name
-        assert mandate.issuer
-        assert mandate.citation
-        for clause in mandate.clauses:
-            assert clause.body["source"], f"{name}/{clause.id}"
-            assert isinstance(clause.body["verified"], bool), f"{name}/{clause.id}"
-
-
-def test_facts_of_the_library() -> None:
-    shipped = {name: load_mandate(path) for name, path in library().items()}
-    day = date(2026, 6, 1)
-    assert not shipped["microsoft-promise-2020"].makes_steps(day)  # it lapsed before it bound
-    assert shipped["us-trusted-custodian"].makes_steps(day)
-    assert (shipped["cfius-divestment-2020"].deadline or day) - date(2020, 8, 14) == (
-        date(2020, 11, 12) - date(2020, 8, 14)
-    )
-    assert shipped["clover"].clauses[0].countries == {"IE", "NO"}
-    assert {"GB", "CH", "NO"} <= shipped["clover"].protects.residence
-    assert "CN" not in shipped["gdpr-transfers"].clauses[0].countries
-    assert "US" not in shipped["gdpr-transfers"].clauses[0].countries
-    assert shipped["coppa"].protects.age_under == 13

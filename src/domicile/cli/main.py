@@ -24,6 +24,7 @@ from domicile.errors import DomicileError, StoreError, StoreRefused
 COMMANDS = {
     "init": "Connect to stores and propose an estate.",
     "check": "Validate the estate and the mandates.",
+    "law": "List, show and adapt the library of mandates.",
     "schema": "Print the JSON Schema of an estate or a mandate.",
     "map": "Show whose data is where.",
     "plan": "Find what breaks a clause, and what would cure it.",

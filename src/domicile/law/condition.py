@@ -269,6 +269,11 @@ def protects_condition(protects: Protects, as_of: date) -> Condition:
         parts.append(residence)
     if protects.age_under is not None:
         parts.append(Under(protects.age_under, as_of))
+    if protects.ages_under:
+        by_country = (
+            ResidenceIn(countries) & Under(years, as_of) for years, countries in protects.ages_under
+        )
+        parts.append(AnyOf(tuple(by_country)))
     if protects.age_from is not None:
         parts.append(~Under(protects.age_from, as_of))
     return parts[0] if len(parts) == 1 else AllOf(tuple(parts))

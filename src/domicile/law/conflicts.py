@@ -68,9 +68,8 @@ def conflicts(estate: Estate, mandates: Sequence[Mandate], as_of: date) -> tuple
     duties = [
         _Duty(mandate, clause, protects_condition(mandate.protects, as_of))
         for mandate in mandates
-        if mandate.makes_steps(as_of)
         for clause in mandate.clauses
-        if clause.kind == "store" and clause.otherwise != "erase"
+        if mandate.binds(clause, as_of) and clause.kind == "store" and clause.otherwise != "erase"
     ]
     found: dict[tuple[object, ...], Conflict] = {}
     labels = sorted(

@@ -23,9 +23,9 @@ _KINDS = {
     "access": Kind(
         ("deny", "mask", "aggregate"),
         _LATER + "the gate will",
-        ("form", "min_group", "epsilon_per_day"),
+        ("form", "min_group", "epsilon_per_day", "over"),
     ),
-    "use": Kind(("report", "deny", "stop"), _LATER + "the gate will"),
+    "use": Kind(("report", "deny", "stop"), _LATER + "the gate will", ("over",)),
     "consent": Kind(("deny", "erase"), _LATER + "consent will"),
     "retain": Kind(("report", "erase"), _LATER + "plan and apply will"),
     "erase": Kind(("report", "erase"), _LATER + "erase will"),

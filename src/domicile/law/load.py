@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,17 @@ from domicile.estate.document import Document, Key, digest, read_document, sugge
 from domicile.estate.model import Estate
 from domicile.estate.validate import shown, validate
 from domicile.law import kinds
+from domicile.law.contradictions import contradictions
 from domicile.law.countries import UnknownCountryError, expand
-from domicile.law.model import KINDS, Clause, Mandate, Protects
+from domicile.law.model import KINDS, Clause, Dated, Mandate, Protects, StatusChange
+from domicile.law.source import filled, library, merged
 
 SCHEMA = ("domicile.law", "mandate.schema.json")
 """Package and name of the mandate's JSON Schema."""
 
 _BESIDE = tuple(key for name in KINDS for key in kinds.kind(name).beside)
 _ABOUT = ("citation", "source", "verified", "note")  # where a clause's facts are from
+_WHEN = ("status", "effective", "until", "deadline")  # where they are not the mandate's
 _COUNTRIES = ("country", "not_country", "recipient_country")
 _LISTS = ("operator", "employer", "role", "recipients", "language", "to", "services", "apps",
           "exceptions")  # fmt: skip
@@ -33,31 +35,39 @@ _DATES = ("by", "from", "until")
 
 
 def load_mandate(path: str | Path, on: date | None = None) -> Mandate:
-    """Read and check one mandate; groups such as EU are expanded for the day `on` (today, UTC).
+    """Read and check one mandate, with what it extends; groups such as EU and parameters are those
+    of the day `on` (today, UTC).
 
     Raises DeclarationError.
     """
-    document = read_document(path)
+    day = on or datetime.now(UTC).date()
+    written = merged(path)
+    document = filled(written, day)
     _check_kinds(document)
     validate(document, *SCHEMA)
-    data, day = document.data, on or datetime.now(UTC).date()
-    effective = _date(document, ("effective",), data["effective"])
-    deadline = _date(document, ("deadline",), data["deadline"]) if "deadline" in data else None
-    if deadline and deadline < effective:
-        raise document.error(("deadline",), f"got {deadline}, before effective {effective}")
-    return Mandate(
+    data = document.data
+    mandate = Mandate(
         id=data["mandate"],
         title=data["title"],
         file=str(path),
         status=data["status"],
-        effective=effective,
+        effective=_date(document, ("effective",), data["effective"]),
         protects=_protects(document, day),
         clauses=_clauses(document, day),
         issuer=data.get("issuer", ""),
         citation=data.get("citation", ""),
-        deadline=deadline,
-        digest=digest(document.data),
+        deadline=_date(document, ("deadline",), data["deadline"]) if "deadline" in data else None,
+        digest=digest(written.data),
+        source=data.get("source", ""),
+        verified=data.get("verified"),
+        notes=data.get("notes", ""),
+        extends=data.get("extends", ""),
+        history=_history(document),
+        parameters=_parameters(document),
     )
+    for key, message, hint in contradictions(mandate):
+        raise document.error(key, message, hint=hint)
+    return mandate
 
 
 def load_mandates(
@@ -80,16 +90,18 @@ def load_mandates(
         _add(mandates, load_mandate(path, on))
     for each in extra:
         if str(each) not in mandates:
-            _add(mandates, load_mandate(_find(str(each), Path(), ""), on))
+            _add(mandates, load_mandate(mandate_file(str(each)), on))
     for mandate in mandates.values():
         _check_subjects(mandate, estate)
     return tuple(mandates.values())
 
 
-def library() -> dict[str, Path]:
-    """The mandates that ship with the package: id → file."""
-    folder = Path(str(resources.files("domicile.law").joinpath("library")))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+def mandate_file(name: str) -> Path:
+    """The file that a command line means: a file, or an id of the library.
+
+    Raises DeclarationError with the nearest id.
+    """
+    return _find(name, Path(), "")
 
 
 def _find(name: str, directory: Path, file: str) -> Path:
@@ -108,7 +120,8 @@ def _find(name: str, directory: Path, file: str) -> Path:
         f"got {shown(name)}, expected a file or an id of the library",
         file=file,
         key="mandates" if file else "",
-        hint=suggestion(name, shipped, names="The library"),
+        hint=suggestion(name, shipped, names="")
+        or "`domicile law list` shows the ids of the library.",
     )
 
 
@@ -147,7 +160,7 @@ def _check_kinds(document: Document) -> None:
                 hint="Write a clause for each duty.",
             )
         if not present:
-            about = ("id", "otherwise", *_BESIDE, *_ABOUT)
+            about = ("id", "otherwise", *_BESIDE, *_ABOUT, *_WHEN)
             odd = next((key for key in clause if key not in about), "")
             raise document.error(
                 ("clauses", index, odd) if odd else ("clauses", index),
@@ -160,6 +173,9 @@ def _protects(document: Document, day: date) -> Protects:
     body, key = document.data["protects"], ("protects",)
     age = body.get("age", {})
     under, start = age.get("under"), age.get("from")
+    by_country = _ages(document, day) if isinstance(under, dict) else ()
+    if by_country:
+        under = None
     if under is not None and start is not None and start >= under:
         raise document.error(
             (*key, "age"), f"got from {start} and under {under}: nobody is of that age"
@@ -171,8 +187,53 @@ def _protects(document: Document, day: date) -> Protects:
         categories=categories(document, (*key, "categories"), given),
         age_under=under,
         age_from=start,
+        ages_under=by_country,
         subjects=tuple(_list(body.get("subjects", ()))),
     )
+
+
+def _ages(document: Document, day: date) -> tuple[tuple[int, frozenset[str]], ...]:
+    """Ages and the countries where they hold; no country has two."""
+    key: Key = ("protects", "age", "under")
+    result: list[tuple[int, frozenset[str]]] = []
+    for age, countries in sorted(document.data["protects"]["age"]["under"].items()):
+        codes = _expand(document, (*key, age), countries, day)
+        for other, taken in result:
+            if both := sorted(codes & taken):
+                raise document.error(
+                    (*key, age), f"{both[0]} has the age {other} already; keep one of them"
+                )
+        result.append((int(age), codes))
+    return tuple(result)
+
+
+def _history(document: Document) -> tuple[StatusChange, ...]:
+    return tuple(
+        StatusChange(
+            on=_date(document, ("history", index, "on"), body["on"]),
+            status=body["status"],
+            note=body.get("note", ""),
+            source=body.get("source", ""),
+            verified=body.get("verified", False),
+        )
+        for index, body in enumerate(document.data.get("history", ()))
+    )
+
+
+def _parameters(document: Document) -> dict[str, tuple[Dated, ...]]:
+    return {
+        name: tuple(
+            Dated(
+                start=_date(document, ("parameters", name, index, "from"), body["from"]),
+                value=body["value"],
+                note=body.get("note", ""),
+                source=body.get("source", ""),
+                verified=body.get("verified", False),
+            )
+            for index, body in enumerate(dated)
+        )
+        for name, dated in document.data.get("parameters", {}).items()
+    }
 
 
 def _clauses(document: Document, day: date) -> tuple[Clause, ...]:
@@ -190,8 +251,10 @@ def _clause(document: Document, key: Key, data: Mapping[str, Any], day: date) ->
     kind = kinds.kind(name)
     for beside in _BESIDE:
         if beside in data and beside not in kind.beside:
-            owner = next(other for other in KINDS if beside in kinds.kind(other).beside)
-            raise document.error((*key, beside), f"is for {owner} clauses, and this is {name}")
+            owners = [other for other in KINDS if beside in kinds.kind(other).beside]
+            raise document.error(
+                (*key, beside), f"is for {' and '.join(owners)} clauses, and this is {name}"
+            )
     otherwise = data.get("otherwise", kind.otherwise[0])
     if otherwise not in kind.otherwise:
         raise document.error(
@@ -212,8 +275,12 @@ def _clause(document: Document, key: Key, data: Mapping[str, Any], day: date) ->
                 raise document.error((*key, only), "is for form: aggregate only")
     extra = {each: data[each] for each in (*kind.beside, *_ABOUT) if each in data}
     line = document.line((*key, "id"))
+    when: dict[str, Any] = {
+        each: _date(document, (*key, each), data[each]) for each in _WHEN[1:] if each in data
+    }
+    when["status"] = data.get("status")
     if name != "store":
-        return Clause(data["id"], name, {**body, **extra, "otherwise": otherwise}, line)
+        return Clause(data["id"], name, {**body, **extra, "otherwise": otherwise}, line, **when)
     return Clause(
         id=data["id"],
         kind=name,
@@ -223,6 +290,7 @@ def _clause(document: Document, key: Key, data: Mapping[str, Any], day: date) ->
         operators=frozenset(body.get("operator", ())),
         otherwise=otherwise,
         purge=purge,
+        **when,
     )
 
 
@@ -234,6 +302,9 @@ def _body(document: Document, key: Key, body: Mapping[str, Any], day: date) -> d
         at = (*key, name)
         if name in _COUNTRIES:
             result[name] = sorted(_expand(document, at, value, day))
+        elif name == "controlled_from":
+            listed = sorted(_expand(document, (*at, "country"), value["country"], day))
+            result[name] = {**value, "country": listed}
         elif name == "categories":
             result[name] = list(categories(document, at, _list(value)))
         elif name in _USES and not service:  # an offer forbids acts, the others data uses

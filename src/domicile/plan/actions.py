@@ -77,7 +77,7 @@ class Labels:
         ]
 
     def _action(self, pbits: int, broken: list[tuple[Mandate, Clause]]) -> Action:
-        making = [(m, c) for m, c in broken if self.makes_steps(m)]
+        making = [(m, c) for m, c in broken if self.makes_steps(m) and m.binds(c, self.as_of)]
         asked = {c.otherwise for _, c in making}
         if "erase" in asked:
             return Action("erase")
@@ -92,7 +92,12 @@ class Labels:
             if (
                 same
                 and cell.name != self.store.name
-                and all(allows(c, cell) for m in mine for c in m.clauses if c.kind == "store")
+                and all(
+                    allows(c, cell)
+                    for m in mine
+                    for c in m.clauses
+                    if c.kind == "store" and m.binds(c, self.as_of)
+                )
             ):
                 return Action("move", cell.name)
         return Action("no_home")
