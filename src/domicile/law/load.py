@@ -44,8 +44,10 @@ def load_mandate(path: str | Path, on: date | None = None) -> Mandate:
     written = merged(path)
     document = filled(written, day)
     _check_kinds(document)
-    validate(document, *SCHEMA)
     data = document.data
+    # What an extension may leave out, the two together may not.
+    alone = {key: value for key, value in data.items() if key != "extends"}
+    validate(Document(document.file, alone, document.lines), *SCHEMA)
     mandate = Mandate(
         id=data["mandate"],
         title=data["title"],
@@ -61,7 +63,7 @@ def load_mandate(path: str | Path, on: date | None = None) -> Mandate:
         source=data.get("source", ""),
         verified=data.get("verified"),
         notes=data.get("notes", ""),
-        extends=data.get("extends", ""),
+        extends=written.data.get("extends", ""),
         history=_history(document),
         parameters=_parameters(document),
     )
