@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -201,3 +201,32 @@ def _words(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(_words(each) for each in value)
     return str(value)
+
+
+@command.command("timeline", short_help="The case that the library grew out of.")
+@click.option("--mandate", "name", metavar="ID", help="Only what concerns that mandate.")
+@click.option("--language", type=click.Choice(["en", "nl"]), default="en", show_default=True,
+              help="The language of the table.")  # fmt: skip
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print a table in Markdown.")
+@output_options
+def timeline(
+    name: str | None, language: Literal["en", "nl"], as_markdown: bool, out: Output
+) -> int:
+    """Show the case as dated facts, each with its source and state."""
+    from domicile.law import timeline as told
+    from domicile.law.load import mandate_file
+
+    if name is not None:
+        mandate_file(name)  # an id that is not there is an error, not an empty table
+    found = told.of_mandate(name) if name else told.events()
+    document = {"version": 1, "events": [event.as_json() for event in found]}
+
+    def show_events() -> None:
+        if as_markdown:
+            click.echo(told.markdown(found, language), nl=False)
+            return
+        rows = [list(told.row(event, language)) for event in found]
+        out.table("", list(told.heads(language)), rows)
+
+    out.emit(document, show_events)
+    return 0
