@@ -16,6 +16,7 @@ from domicile.errors import FidelityError, StoreBusy, StoreRefused, UsageError
 from domicile.stores.base import Row, Session
 from domicile.stores.parquet_session import ParquetSession
 from domicile.stores.postgres import PostgresSession
+from domicile.stores.postgres_marks import written_by
 from domicile.stores.sqlite_load import insert
 from domicile.stores.sqlite_session import SqliteWriteSession, translated
 
@@ -209,8 +210,7 @@ class PostgresEnd:
         return f"({age} > age('{int(seen)}'::xid) OR {age} < -{FAR_AHEAD})"
 
     def ours(self, alias: str, marks: Sequence[str]) -> str:
-        listed = ", ".join(f"'{int(m)}'::xid" for m in marks)
-        return f"{alias}.xmin = ANY (ARRAY[{listed}]::xid[])" if marks else "false"
+        return written_by(alias, marks)
 
     def touch(self, table: str, condition: str) -> int | None:
         dialect = self.session.dialect

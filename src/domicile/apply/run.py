@@ -110,7 +110,7 @@ def _apply(
         _settle(run, estate)
         ends = Ends()
         with Survey(estate, run.state, ends.open) as survey:
-            fresh = Planner(survey, mandates, day, marks=_marks(run, ends)).run()
+            fresh = Planner(survey, mandates, day).run()
             if first and resumed:
                 check_schemas(run.plan, survey, resumed=True)
             elif first:
@@ -247,12 +247,3 @@ def _take_back(run: Run, survey: Survey, fresh: list[Outcome], ends: Ends) -> in
                     closures.get(home.name),
                 )  # fmt: skip
     return count
-
-
-def _marks(run: Run, ends: Ends) -> Callable[[str, str], str]:
-    """Which rows at a home an unfinished run wrote, as a condition over alias `t`."""
-
-    def condition(source: str, home: str) -> str:
-        return ends.ends[home].ours("t", run.state.marks(source, home))
-
-    return condition

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from domicile.stores.base import Row, Session
 from domicile.survey.graph import Graph
@@ -15,10 +15,11 @@ class Home:
 
     def __init__(
         self, name: str, source: Session, home: Session, graph: Graph, stubs: dict[str, str],
-        ours: str = "1 = 0",
+        ours: Callable[[str], str] = lambda _table: "1 = 0",
     ) -> None:  # fmt: skip
         """`stubs`: table → temporary table at home with the keys of stubs that Domicile left.
-        `ours`: a condition over `t` for home rows that an unfinished run wrote and nobody since.
+        `ours(table)`: a condition over `t` for home rows that an unfinished run wrote and nobody
+        since.
         """
         self.ours = ours
         self.name = name
@@ -98,12 +99,13 @@ class Home:
             self.home.dialect.text(f"t.{self.home.dialect.quote(c)}", shape.column(c).kind)
             for c in identity
         ]
-        stub = f"CASE WHEN {self.ours} THEN 'ours' ELSE 'row' END"
+        ours = self.ours(table)
+        stub = f"CASE WHEN {ours} THEN 'ours' ELSE 'row' END"
         if table in self.stubs:
             same = self.there.same(table, "t", "s")
             stub = (
                 f"CASE WHEN EXISTS (SELECT 1 FROM {self.stubs[table]} s WHERE {same}) "
-                f"THEN 'stub' WHEN {self.ours} THEN 'ours' ELSE 'row' END"
+                f"THEN 'stub' WHEN {ours} THEN 'ours' ELSE 'row' END"
             )
         join = ""
         if lookup:

@@ -14,6 +14,7 @@ from domicile.plan.closure import Closure
 from domicile.plan.fit import misfit as misfits
 from domicile.plan.home import Home
 from domicile.plan.verdicts import Verdicts
+from domicile.plan.written import Written
 from domicile.survey.ghosts import Person, lines
 from domicile.survey.lake_people import lookups_of
 from domicile.survey.ownership import Ownership
@@ -54,10 +55,7 @@ class Planner:
     def __init__(
         self, survey: Survey, mandates: Sequence[Mandate], as_of: date,
         proposed: frozenset[str] = frozenset(), progress: Callable[[str], None] = lambda _: None,
-        marks: Callable[[str, str], str] = lambda _source, _home: "1 = 0",
     ) -> None:  # fmt: skip
-        """`marks(source, home)`: a condition for rows at home that an unfinished run wrote."""
-        self.marks = marks
         self.survey = survey
         self.mandates = mandates
         self.as_of = as_of
@@ -155,5 +153,5 @@ class Planner:
         home = self.survey.cells[action.home]
         return Home(
             home.name, cell.session, home.session, cell.graph, home.stubs,
-            self.marks(cell.name, home.name),
+            Written(self.survey.state, cell.name, home).condition,
         )  # fmt: skip
