@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from domicile.cli.main import main
+from domicile.evidence.place import read_log, state_directory
 
 SCHEMA = """
 CREATE TABLE person (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, country TEXT, born TEXT);
@@ -135,3 +136,26 @@ def test_a_stub_that_the_application_wrote_to_is_held(
     assert plan["steps"] == []
     held = {(h["table"], h["code"]): h["rows"] for h in plan["held"]}
     assert held == {("app.likes", "joint"): 2, ("app.post", "collision"): 1}
+
+
+def test_the_cap_counts_what_the_plan_counts(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "-o", "p.json", "--quiet"]) == 0
+    plan = json.loads((place / "p.json").read_text())
+    ops = {s["op"] for s in plan["steps"]}
+    assert {"move", "erase", "stub"} <= ops  # stubs are left for the held likes
+    rows = plan["cost"]["rows"]
+    assert rows == sum(s["rows"] for s in plan["steps"])
+    capsys.readouterr()
+    assert main(["apply", "p.json", "--yes", "--quiet", "--max-rows", str(rows - 1)]) == 4
+    assert f"{rows} rows would be touched" in capsys.readouterr().err
+    assert main(["apply", "p.json", "--yes", "--quiet", "--max-rows", str(rows)]) == 0
+
+
+def test_the_log_says_how_files_were_purged(place: Path) -> None:
+    assert main(["plan", "-o", "p.json", "--quiet"]) == 0
+    assert main(["apply", "p.json", "--yes", "--quiet"]) == 0
+    log = read_log(state_directory(place / "estate.yaml"))
+    purges = [e for _, e in log.entries() if e["kind"] == "purge"]
+    assert [(e["store"], e["method"], e["outcome"]) for e in purges] == [("a", "vacuum", "done")]

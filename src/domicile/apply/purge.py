@@ -15,6 +15,10 @@ from domicile.stores.postgres_purge import refresh_views
 from domicile.stores.registry import open_store
 from domicile.stores.sqlite import SqliteStore
 
+METHODS = {"postgresql": "vacuum_full", "sqlite": "vacuum", "parquet": "rewrite",
+           "files": "delete_file"}  # fmt: skip
+"""How the bytes of what left are taken out of each kind of store, in the log's words."""
+
 
 def purge(run: Run, estate: Estate) -> list[dict[str, Any]]:
     """Purge every table that rows left and that a clause asks to purge.
@@ -34,7 +38,7 @@ def purge(run: Run, estate: Estate) -> list[dict[str, Any]]:
         gone = [t for t in tables if t not in left]
         run.note(
             "purge", store=declared.name, plan=run.digest, run=run.number,
-            method="rewrite" if declared.kind == "file" else "vacuum_full",
+            method=METHODS[store.capabilities.kind],
             outcome="failed" if left else "done", tables=sorted(tables)[:200],
             reason="store_refused" if left else None,
         )  # fmt: skip

@@ -43,8 +43,8 @@ class Cap:
             closure.work.count(rows)
             for outcome in outcomes
             for closure in outcome.closures.values()
-            for sets in (closure.going, closure.copies, closure.stubs)
-            for rows in sets.values()
+            if closure.going
+            for _, _, rows, _ in closure.operations()
         )
         limit = self.number
         if self.percent:

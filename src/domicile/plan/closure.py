@@ -12,6 +12,8 @@ For one action (rows going from a source to a home, or being erased):
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from domicile.errors import StoreRefused
 from domicile.plan.home import Home
 from domicile.plan.verdicts import COLLISION, NO_STUB, Verdicts
@@ -58,6 +60,17 @@ class Closure:
             if self._conflicts(self.home) or self._forbidden(self.stubs, spread=True):
                 continue
             return
+
+    def operations(self) -> Iterator[tuple[str, str, str, bool]]:
+        """(operation, table, its rows, whether they are written at home): all that apply writes or
+        deletes, once each. The plan's steps and its cap count the same."""
+        for op, sets, at_home in (
+            ("copy", self.copies, True), ("stub", self.stubs, True),
+            ("move" if self.home else "erase", self.going, self.home is not None),
+            ("stub", self.left, False),
+        ):  # fmt: skip
+            for table, rows in sorted(sets.items()):
+                yield op, table, rows, at_home
 
     # What goes.
 

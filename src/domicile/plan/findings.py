@@ -265,16 +265,10 @@ class Report:
             to = action.home
             if to and not self.survey.cells[to].schema.tables:
                 self._step("create_schema", cell, cell.declared.holds, to, 0, 0)
-            for op, sets in (("copy", closure.copies), ("stub", closure.stubs)):
-                for table, rows in sorted(sets.items()):
-                    self._step(op, cell, table, to, 0, closure.work.count(rows))
-            op = "move" if to else "erase"
-            for table, rows in sorted(closure.going.items()):
-                self._step(
-                    op, cell, table, to, people_of(closure.work, rows), closure.work.count(rows)
-                )
-            for table, rows in sorted(closure.left.items()):
-                self._step("stub", cell, table, cell.name, 0, closure.work.count(rows))
+            for op, table, rows, at_home in closure.operations():
+                people = people_of(closure.work, rows) if op in ("move", "erase") else 0
+                where = cell.name if op == "stub" and not at_home else to
+                self._step(op, cell, table, where, people, closure.work.count(rows))
             if any(
                 outcome.labels.purges(label)
                 for label in outcome.labels.clauses
