@@ -44,7 +44,7 @@ def test_a_key_that_the_data_deny(pg15: TestServer, database: MakeDatabase) -> N
     more = "INSERT INTO payment VALUES (999, 12345, '2024-02-15')"
     result = _partitioned(pg15, database, more)
     assert links(result) == {}
-    assert "1 rows have a value that does not exist there" in result.links[0].reason.because
+    assert "1 row has a value that does not exist there" in result.links[0].reason.because
 
 
 def test_a_table_that_may_not_be_read(pg15: TestServer, database: MakeDatabase) -> None:

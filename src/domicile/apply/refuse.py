@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from domicile.counted import counted
 from domicile.errors import PlanRefused, UsageError
 from domicile.estate.model import Estate
 from domicile.law.model import Mandate
@@ -52,7 +53,7 @@ class Cap:
             limit = total * self.number / 100
         if touched > limit:
             raise PlanRefused(
-                f"{touched} rows would be touched, and --max-rows allows {int(limit)}",
+                f"{counted(touched, 'row')} would be touched, and --max-rows allows {int(limit)}",
                 hint="nothing was changed; raise the cap if that is what you mean",
                 code="over_cap",
             )

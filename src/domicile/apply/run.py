@@ -20,6 +20,7 @@ from domicile.apply.purge import purge, refresh
 from domicile.apply.refuse import Cap, check_before, check_drift, check_schemas
 from domicile.apply.schema import finish_homes, finish_tables, make_schemas
 from domicile.apply.settle import settle_moves, take_back_strays, unsettled
+from domicile.counted import counted
 from domicile.errors import PlanRefused, Stopped, StoreUnreachable, UsageError
 from domicile.estate.model import Estate
 from domicile.evidence.place import open_commitments, open_log, state_directory
@@ -142,8 +143,8 @@ def _apply(
             break
         if run.postponed and rounds >= ROUNDS:
             raise Stopped(
-                f"{run.postponed} rows changed while they were being moved, or may have: they are "
-                "where they were, and nothing was lost",
+                f"{counted(run.postponed, 'row')} changed while being moved, or may have: what "
+                "changed is where it was, and nothing was lost",
                 hint="run the same command again, best at a quieter time; a transaction that stays "
                 "open on that server, in any database, puts newer rows in doubt",
             )
@@ -155,8 +156,8 @@ def _apply(
     if unpurged:
         named = "; ".join(f"{p['table']}: {p['reason']}" for p in unpurged[:3])
         raise Stopped(
-            f"every row is where it should be, but bytes of {len(unpurged)} tables could not be "
-            f"purged: {named}",
+            "every row is where it should be, but bytes of "
+            f"{counted(len(unpurged), 'table')} could not be purged: {named}",
             hint="mend that and run the same command again: it goes on with the purge",
         )
     run.note(

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from domicile.cli.output import Output, estate_option, output_options
+from domicile.counted import counted
 
 NAMED = 8  # tables named on the screen; --json names them all
 
@@ -37,12 +38,12 @@ def command(plan: Path, estate: Path, max_rows: str | None, yes: bool, out: Outp
             if yes:
                 return True
             return sys.stdin.isatty() and not out.as_json and click.confirm(
-                f"Carry out {len(document['steps'])} steps, "
-                f"{document['cost']['rows']:,} rows?", err=True,
+                f"Carry out {counted(len(document['steps']), 'step')}, "
+                f"{counted(document['cost']['rows'], 'row')}?", err=True,
             )  # fmt: skip
 
         def progress(what: str, rows: int) -> None:
-            out.detail(f"{what}: {rows:,} rows")
+            out.detail(f"{what}: {counted(rows, 'row')}")
             advance(rows)
 
         done = apply_plan(document, estate, cap=cap, approved=approved, progress=progress)
@@ -54,10 +55,12 @@ def show(done: dict[str, Any], out: Output) -> None:
     """What was done, for a person."""
     out.table("Done", ["table", "rows"], [[m["table"], m["rows"]] for m in done["moved"]])
     if done["held"]:
-        out.say(f"{done['held']:,} rows are held: not touched; the plan says why.")
+        out.say(
+            f"{counted(done['held'], 'row is', 'rows are')} held: not touched; the plan says why."
+        )
     for purged in done["purged"]:
         tables = purged["tables"]
-        more = f" and {len(tables) - NAMED} more tables" if len(tables) > NAMED else ""
+        more = f" and {counted(len(tables) - NAMED, 'more table')}" if len(tables) > NAMED else ""
         out.say(f"{purged['store']}: purged {', '.join(tables[:NAMED]) or 'nothing'}{more}")
     for view in done["views"]:
         out.warn(f"{view['store']}: view {view['view']} was not refreshed: {view['reason']}")

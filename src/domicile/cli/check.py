@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from domicile.cli.output import Day, Output, estate_option, output_options
+from domicile.counted import counted
 
 if TYPE_CHECKING:
     from domicile.estate.model import Estate
@@ -131,7 +132,9 @@ def _document(
 
 def _show(out: Output, document: dict[str, Any]) -> None:
     stores = document["stores"]
-    out.say(f"Estate {document['estate']}: {len(stores)} stores, {document['digest'][:23]}…")
+    out.say(
+        f"Estate {document['estate']}: {counted(len(stores), 'store')}, {document['digest'][:23]}…"
+    )
     out.table(
         "Stores",
         ["store", "country", "operator", "holds", "where"],

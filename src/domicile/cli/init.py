@@ -123,7 +123,10 @@ def _write(proposal: Proposal, file: Path | None, shown: bool, out: Output) -> N
             beside.replace(file)  # whole or not at all
         except OSError as error:
             beside.unlink(missing_ok=True)
-            raise UsageError(f"{file} cannot be written: {error.strerror}") from None
+            raise UsageError(
+                f"{file} cannot be written: {error.strerror}",
+                hint="name another with -o, or make room and let this user write there",
+            ) from None
 
 
 def _show(

@@ -86,7 +86,10 @@ def proof(number: int, estate: Path, evidence: Path | None, key: str | None, out
 
     log = _reader(estate, evidence, key)
     if number >= log.size:
-        raise UsageError(f"there is no entry {number}: the log has {log.size}, from 0")
+        raise UsageError(
+            f"there is no entry {number}: the log has {log.size}, from 0",
+            hint="`domicile log show` lists them with their numbers",
+        )
     document = log.inclusion(number).to_json()
     emit_json({**document, "entry": log.entry(number)})
     return 0

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from domicile.cli.output import Day, Output, estate_option, output_options
+from domicile.counted import counted
 from domicile.errors import UsageError
 
 FORMATS = ("table", "json", "csv", "html")
@@ -97,15 +98,19 @@ def _write(text: str, target: Path) -> None:
         part.replace(target)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise UsageError(f"cannot write the map to {target}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot write the map to {target}: {error.strerror}",
+            hint="name another file, or make room and let this user write there",
+        ) from error
 
 
 def show(document: dict[str, Any], out: Output) -> None:
     """The map for a person at a terminal of 100 columns."""
     totals = document["totals"]
     out.say(
-        f"Data map of {document['estate']} as of {document['as_of']}: {totals['people']:,} people, "
-        f"{totals['rows']:,} rows in {totals['tables']:,} tables of {totals['stores']:,} stores."
+        f"Data map of {document['estate']} as of {document['as_of']}: "
+        f"{counted(totals['people'], 'person', 'people')}, {counted(totals['rows'], 'row')} in "
+        f"{counted(totals['tables'], 'table')} of {counted(totals['stores'], 'store')}."
     )
     _show_people(document, out)
     for store in document["stores"]:
@@ -138,7 +143,7 @@ def _show_people(document: dict[str, Any], out: Output) -> None:
         key = (person["subject"], person["store"])
         away[key] = away.get(key, 0) + person["people"]
     for (subject, name), people in away.items():
-        who = f"{people:,} {'person' if people == 1 else 'people'} ({subject})"
+        who = f"{counted(people, 'person', 'people')} ({subject})"
         out.say(f"{name} also has rows of {who} registered elsewhere.")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from domicile.cli.output import Day, Output, estate_option, output_options
+from domicile.counted import counted
 
 
 @click.command(short_help="Find what breaks a clause, and what would cure it.")
@@ -78,7 +79,9 @@ def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
         if findings or document["unknown"]:
             out.say("What is held or unknown above is still a finding: `--check` exits with 1.")
         return
-    out.say(f"{cost['rows']:,} rows, about {cost['bytes']:,} bytes, about {cost['seconds']} s.")
+    out.say(
+        f"{counted(cost['rows'], 'row')}, about {cost['bytes']:,} bytes, about {cost['seconds']} s."
+    )
     out.say(
         f"Carry it out: domicile apply {target}" if target else
         "Nothing was written: add -o FILE to keep this plan for `domicile apply`."

@@ -76,12 +76,19 @@ def read_document(path: str | Path) -> Document:
             hint="`domicile init URL…` proposes an estate; --estate names one that is elsewhere",
         ) from None  # fmt: skip
     except IsADirectoryError:
-        raise DeclarationError("got a directory, expected a YAML file", file=file) from None
+        raise DeclarationError(
+            "got a directory, expected a YAML file", file=file, hint="name the file in it"
+        ) from None
     except OSError as error:
-        raise DeclarationError(f"cannot be read: {error.strerror}", file=file) from None
+        raise DeclarationError(
+            f"cannot be read: {error.strerror}", file=file,
+            hint="let this user read the file, or name another",
+        ) from None  # fmt: skip
     if len(content) > MAX_BYTES:
         raise DeclarationError(
-            f"got {len(content):,} bytes, expected at most {MAX_BYTES:,}", file=file
+            f"got {len(content):,} bytes, expected at most {MAX_BYTES:,}",
+            file=file,
+            hint="a declaration is written by hand: is this the right file?",
         )
     return parse_document(content, file)
 
@@ -208,9 +215,15 @@ class _Builder:
 
     def document(self) -> Document:
         if self.root is None:
-            raise self._error("the file is empty", 1)
+            raise self._error(
+                "the file is empty", 1,
+                "docs/declarations.md says what stands in it; `domicile init URL…` proposes one.",
+            )  # fmt: skip
         if not isinstance(self.root, dict):
-            raise self._error(f"got {kind_of(self.root)}, expected `key: value` lines", 1)
+            raise self._error(
+                f"got {kind_of(self.root)}, expected `key: value` lines", 1,
+                "docs/declarations.md says which keys there are.",
+            )  # fmt: skip
         return Document(self.file, self.root, self.lines)
 
     def _node(self, event: Any, line: int) -> None:
@@ -227,14 +240,16 @@ class _Builder:
         container = {} if isinstance(event, yaml.MappingStartEvent) else []
         key = self._put(container, line)
         if len(self.stack) >= MAX_DEPTH:
-            raise self._error(f"more than {MAX_DEPTH} levels deep", line)
+            raise self._error(f"more than {MAX_DEPTH} levels deep", line, "No declaration is.")
         self.stack.append((container, key))
         self.pending.append(None)
 
     def _key(self, event: Any, line: int) -> None:
         container, path = self.stack[-1]
         if not isinstance(event, yaml.ScalarEvent):
-            raise self._error("got a list or mapping as a key, expected a name", line)
+            raise self._error(
+                "got a list or mapping as a key, expected a name", line, "Quote the key."
+            )
         if event.value == "<<":
             raise self._error("a merge key <<", line, "Merges are not used here: write it out.")
         key = (*path, event.value)

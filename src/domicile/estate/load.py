@@ -63,7 +63,7 @@ def _stores(document: Document, env: Mapping[str, str]) -> tuple[Store, ...]:
         try:
             url = urls.normalise(urls.fill(written, env), directory, written)
         except urls.UrlFormatError as problem:
-            raise document.error((*key, "url"), str(problem)) from None
+            raise document.error((*key, "url"), str(problem), hint=problem.hint) from None
         schema = body.get("schema", "")
         here = (urls.place(url), schema or "public")
         if here in places and not url.startswith("memory:"):
@@ -108,7 +108,10 @@ def _only_urls_have_variables(document: Document) -> None:
         elif isinstance(value, list):
             waiting += [((*key, index), each) for index, each in enumerate(value)]
         elif isinstance(value, str) and "${" in value and (key[0], key[-1]) != ("stores", "url"):
-            raise document.error(key, "got ${…}, which is filled in in the url of stores only")
+            raise document.error(
+                key, "got ${…}, which is filled in in the url of stores only",
+                hint="write the value itself here",
+            )  # fmt: skip
 
 
 def _label(text: str) -> str:

@@ -24,6 +24,10 @@ _HARMLESS = {"host", "port", "dbname", "sslmode", "application_name"}
 class UrlFormatError(ValueError):
     """A URL that cannot be used; the loader adds the line. Never holds a variable's value."""
 
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
 
 def fill(url: str, env: Mapping[str, str]) -> str:
     """Put in the values of `${NAME}`; in the user information they are percent-encoded.
@@ -31,7 +35,9 @@ def fill(url: str, env: Mapping[str, str]) -> str:
     Raises UrlFormatError, naming the variable, when one is not set.
     """
     if "${" in _VARIABLE.sub("", url):
-        raise UrlFormatError("got a '${' that is not closed, expected ${NAME}")
+        raise UrlFormatError(
+            "got a '${' that is not closed, expected ${NAME}", hint="close the brace"
+        )
     # Only what stands before the host's @ is user information: a password may hold / or @.
     user = re.match(r"postgres(?:ql)?://([^?#]*)@", url, re.IGNORECASE)
     in_user = range(*user.span(1)) if user else range(0)
@@ -39,7 +45,11 @@ def fill(url: str, env: Mapping[str, str]) -> str:
     def value(match: re.Match[str]) -> str:
         name = match[1]
         if name not in env:
-            raise UrlFormatError(f"the environment variable {name} is not set")
+            raise UrlFormatError(
+                f"the environment variable {name} is not set",
+                hint=f"set it where domicile runs (export {name}=…), or write the value itself "
+                "when it is no secret",
+            )
         return quote(env[name], safe="") if match.start() in in_user else env[name]
 
     return _VARIABLE.sub(value, url)
@@ -73,7 +83,9 @@ def normalise(url: str, directory: Path, written: str = "") -> str:
     try:
         full = Path(path).expanduser()
     except RuntimeError:
-        raise UrlFormatError("got a ~ without a home directory, expected a path") from None
+        raise UrlFormatError(
+            "got a ~ without a home directory, expected a path", hint="write the whole path"
+        ) from None
     if rest.startswith("//") and not full.is_absolute():
         raise UrlFormatError(f"got a host or a relative path after //, expected {SCHEMES[scheme]}")
     return f"{scheme}://{(directory / full).absolute()}"

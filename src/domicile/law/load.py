@@ -116,7 +116,12 @@ def _find(name: str, directory: Path, file: str) -> Path:
         return shipped[name]
     if path.suffix in (".yaml", ".yml") or "/" in name:
         raise DeclarationError(
-            f"there is no such file: {name}", file=file, key="mandates" if file else ""
+            f"there is no such file: {name}",
+            file=file,
+            key="mandates" if file else "",
+            hint="paths are from where the estate file is; a name without .yaml is of the library"
+            if file
+            else "correct the path; a name without .yaml is one of the library",
         )
     raise DeclarationError(
         f"got {shown(name)}, expected a file or an id of the library",
@@ -243,7 +248,10 @@ def _clauses(document: Document, day: date) -> tuple[Clause, ...]:
     for index, data in enumerate(document.data["clauses"]):
         key: Key = ("clauses", index)
         if any(clause.id == data["id"] for clause in result):
-            raise document.error((*key, "id"), f"the id {data['id']} is there twice")
+            raise document.error(
+                (*key, "id"), f"the id {data['id']} is there twice",
+                hint="findings name a clause by its id: give each its own",
+            )  # fmt: skip
         result.append(_clause(document, key, data, day))
     return tuple(result)
 

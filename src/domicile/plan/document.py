@@ -34,7 +34,10 @@ def write(document: Document, path: Path) -> None:
         part.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", "utf-8")
         part.replace(path)
     except OSError as error:
-        raise UsageError(f"cannot write the plan to {path}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot write the plan to {path}: {error.strerror}",
+            hint="name another file, or make room and let this user write there",
+        ) from error
 
 
 def read(path: Path) -> Document:

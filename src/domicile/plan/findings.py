@@ -7,6 +7,7 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
+from domicile.counted import counted
 from domicile.estate.model import Subject, TableName
 from domicile.law.model import Mandate
 from domicile.plan.actions import Labels, Named, rules
@@ -149,12 +150,12 @@ class Report:
                 column = str(subject.residence or "")
                 self._say_unknown(
                     outcome, register, column,
-                    f"{count} people of unknown residence or age",
+                    f"{counted(count, 'person', 'people')} of unknown residence or age",
                 )  # fmt: skip
         for name, count in cell.dangling.items():
             self._say_unknown(
                 outcome, self.survey.estate.subject(name).register.table, "",
-                f"{count} keys that rows refer to are in no register",
+                f"{counted(count, 'key')} that rows refer to, in no register",
             )  # fmt: skip
         for table, found in kinds.items():
             if found and cell.graph.roles[table] not in ("reference", "ignore", "register"):
@@ -183,7 +184,8 @@ class Report:
         if about is None:
             reason = f"nobody owns this table, and it holds {seen}: declare an attachment or a link"
         else:
-            reason = f"{rows} rows lead to no person, and hold {seen}"
+            reason = f"{counted(rows, 'row leads', 'rows lead')} to no person, and "
+            reason += f"{'holds' if rows == 1 else 'hold'} {seen}"
         self._say_unknown(outcome, table, "", reason)
 
     def left(self, outcome: Outcome, found: dict[str, dict[str, Verdict]]) -> list[Left]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
+from domicile.counted import counted
 from domicile.errors import EvidenceError
 from domicile.estate.model import Estate
 from domicile.evidence.kinds import make
@@ -74,7 +75,11 @@ def verify_log(directory: Path, key: str) -> Checked:
         verified = verify_directory(directory, _verifier(key))
     except EvidenceError as error:
         return Checked("evidence", "failed", error.message)
-    return Checked("evidence", "ok", f"{verified.size} entries verify under the signed checkpoint")
+    return Checked(
+        "evidence",
+        "ok",
+        f"{counted(verified.size, 'entry verifies', 'entries verify')} under the signed checkpoint",
+    )
 
 
 def _verifier(key: str) -> str | Path:
@@ -104,14 +109,14 @@ def _rest(outcome: Outcome, plan: dict[str, Any]) -> list[Checked]:
         rows = sum(f["rows"] for f in found)
         checks.append(Checked(
             f"rest {name} {mandate}.{clause}", "failed",
-            f"{rows} rows in {len(found)} tables rest where the clause does not allow it; "
-            "plan and apply cure that",
+            f"{counted(rows, 'row')} in {counted(len(found), 'table')} where the clause does not "
+            "allow it; plan and apply cure that",
         ))  # fmt: skip
     if not curable:
         left = ", but for what is held" if any(f["state"] == "held" for f in mine) else ""
         checks.append(Checked(f"rest {name}", "ok", f"no row that a clause wants elsewhere{left}"))
     checks += [
-        Checked(f"held {name} {h['table']}", "held", f"{h['rows']} rows: {h['reason']}")
+        Checked(f"held {name} {h['table']}", "held", f"{counted(h['rows'], 'row')}: {h['reason']}")
         for h in plan["held"]
         if h["store"] == name
     ]
@@ -146,12 +151,15 @@ def _keys(cell: Cell) -> list[Checked]:
             )[0][0]
             if rows:
                 broken.append(
-                    f"{rows} rows of {cell.graph.name(table)} refer to nothing by "
+                    f"{counted(rows, 'row')} of {cell.graph.name(table)} "
+                    f"{'refers' if rows == 1 else 'refer'} to nothing by "
                     f"{', '.join(edge.columns)}"
                 )
     if broken:
         return [Checked(f"keys {cell.name}", "failed", "; ".join(broken))]
-    said = f"all {count} references lead to a row" if count else "no reference that a store holds"
+    said = {0: "no reference that a store holds", 1: "the one reference leads to a row"}.get(
+        count, f"all {count} references lead to a row"
+    )
     return [Checked(f"keys {cell.name}", "ok", said)]
 
 
@@ -171,7 +179,8 @@ def _bytes(outcome: Outcome, report: Report, state: State, plan: dict[str, Any])
         stubs = sum(work.count(s) for s in cell.stubs.values())
         checks.append(Checked(
             f"stubs {cell.name}", "ok",
-            f"{stubs} stubs in {len(cell.stubs)} tables keep the keys of rows that went",
+            f"{counted(stubs, 'stub keeps', 'stubs keep')} the keys of rows that went, in "
+            f"{counted(len(cell.stubs), 'table')}",
         ))  # fmt: skip
     checks += [
         Checked(f"by nature {cell.name}: {what}", "ok", f"may keep what left; {until}")
@@ -194,8 +203,8 @@ def _files(outcome: Outcome, report: Report, plan: dict[str, Any]) -> Checked:
     wanted = {v for kind, v in report.elsewhere(outcome, found) if kind == "email"}
     if not wanted:
         return Checked(
-            name, "ok", f"{_files_of(files)}; no e-mail to search for: nobody kept from here has a "
-            "register row elsewhere (who was erased is not known any more)",
+            name, "ok", f"{counted(len(files), 'file')}; no e-mail to search for: nobody kept from "
+            "here has a register row elsewhere (who was erased is not known any more)",
         )  # fmt: skip
     stay = {
         v
@@ -211,15 +220,16 @@ def _files(outcome: Outcome, report: Report, plan: dict[str, Any]) -> Checked:
     if hits:
         return _hits(name, residues, hits, cell, plan)
     if unread:
-        return Checked(name, "unknown", f"{len(unread)} of {len(files)} files could not be read")
-    said = f"none of {len(wanted)} e-mail addresses in {size:,} bytes of {_files_of(files)}"
+        return Checked(
+            name, "unknown", f"{len(unread)} of {counted(len(files), 'file')} could not be read"
+        )
+    said = (
+        f"none of {counted(len(wanted), 'e-mail address', 'e-mail addresses')} in {size:,} bytes "
+        f"of {counted(len(files), 'file')}"
+    )
     if cell.session.dialect.name != "sqlite":  # TOAST, pages of Parquet
         said += "; what the store keeps compressed cannot be searched so"
     return Checked(name, "ok", said)
-
-
-def _files_of(files: Sequence[str]) -> str:
-    return "1 file" if len(files) == 1 else f"{len(files):,} files"
 
 
 def _hits(
@@ -227,7 +237,10 @@ def _hits(
 ) -> Checked:
     """Bytes were found: rows that were held, or that no key leads to, explain them or not."""
     files = sum(1 for r in residues if r.exact + r.adjoining)
-    said = f"{hits} occurrences of e-mail addresses of people who went home, in {files} files"
+    said = (
+        f"{counted(hits, 'occurrence')} of e-mail addresses of people who went home, in "
+        f"{counted(files, 'file')}"
+    )
     held = any(h["store"] == cell.name for h in plan["held"])
     text = any(u["store"] == cell.name and "the e-mail of" in u["reason"] for u in plan["unknown"])
     if held or text:

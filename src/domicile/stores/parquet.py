@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from domicile.counted import counted
 from domicile.errors import DeclarationError, StoreRefused
 from domicile.estate import model
 from domicile.stores.base import Capabilities, Row
@@ -99,7 +100,9 @@ class ParquetStore:
             tables = {}
         linked = sum(1 for files in tables.values() for f in files if f.links > 1)
         if linked:
-            found.append((f"{linked} files with another hard link", "delete the other names"))
+            found.append(
+                (f"{counted(linked, 'file')} with another hard link", "delete the other names")
+            )
         return found
 
     def close(self) -> None:

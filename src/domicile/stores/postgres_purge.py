@@ -18,6 +18,7 @@ from typing import Any
 
 import asyncpg
 
+from domicile.counted import counted
 from domicile.errors import StoreRefused, StoreUnreachable
 from domicile.stores.postgres import PostgresDialect, PostgresStore, reason, refused, run
 
@@ -346,8 +347,8 @@ class _Purge:
         if stale:
             self.met(
                 STATISTICS,
-                f"{stale} tables are empty or have columns with STATISTICS 0, where ANALYZE leaves "
-                "old values in pg_statistic: only a superuser can clear them",
+                f"{counted(stale, 'table')}, empty or with columns of STATISTICS 0, where ANALYZE "
+                "leaves old values in pg_statistic: only a superuser can clear them",
             )
 
     async def _analyse(self, oid: int, written: str, clear: str) -> None:
@@ -377,6 +378,6 @@ class _Purge:
         if orphans:
             self.met(
                 ORPHANS,
-                f"{orphans} files of the database belong to no table, as a crash leaves them, and "
-                "may hold old rows: dump and restore, or have an administrator look",
+                f"{counted(orphans, 'file')} of the database with no table, as a crash leaves "
+                "behind; old rows may be in there: dump and restore, or have an administrator look",
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from domicile.counted import counted
 from domicile.estate.categories import covers
 from domicile.survey.classify_verdict import Verdict
 from domicile.survey.residue import Identifiers, Kind, Residue, find_residue, readings
@@ -113,13 +114,10 @@ def people_left(
 
 
 def _said(residue: Residue) -> Left:
-    people = "person" if residue.people == 1 else "people"
-    rows = "row holds" if residue.rows == 1 else "rows hold"
+    people = counted(residue.people, "protected person", "protected people")
+    rows = counted(residue.rows, "row holds", "rows hold")
     if residue.kind == "unregistered":
-        reason = f"{residue.rows} {rows} an e-mail of nobody in a register"
+        reason = f"{rows} an e-mail of nobody in a register"
     else:
-        reason = (
-            f"{residue.rows} {rows} {SAID[residue.kind]} of {residue.people} protected {people} "
-            "whom no key of the row leads to"
-        )
+        reason = f"{rows} {SAID[residue.kind]} of {people} whom no key of the row leads to"
     return Left(residue.table, residue.column, residue.rows, reason)

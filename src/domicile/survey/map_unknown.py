@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
+from domicile.counted import counted
 from domicile.survey.classify_verdict import Verdict
 from domicile.survey.columns import personal
 from domicile.survey.map_rows import Share
@@ -57,7 +58,7 @@ def unknowns(
                 reason = f"nobody owns this table, and it holds {named}: declare its role or a link"
                 said("unowned", table, "", nobodys, reason)
             else:
-                reason = f"{_counted(nobodys, 'row')} of no person, with {named}"
+                reason = f"{counted(nobodys, 'row')} of no person, with {named}"
                 said("nobody", table, "", nobodys, reason)
         for column, verdict in found.items():
             if not verdict.category and role != "ignore":
@@ -82,27 +83,20 @@ def _people(cell: Cell, name: str, shares: Sequence[Share], said: _Said) -> None
     register = subject.register.table
     dangling = cell.dangling.get(name, 0)
     if dangling:
-        reason = f"{_counted(dangling, 'key')} that rows refer to, in no register"
+        reason = f"{counted(dangling, 'key')} that rows refer to, in no register"
         said("dangling", register, "", dangling, reason)
     lost = sum(s.people for s in shares if s.whose == "unknown")
     unreadable = cell.people[name].unreadable
     path = str(subject.residence or "")
     if lost > unreadable:
-        reason = f"{_counted(lost - unreadable, 'person')} without a residence"
+        reason = f"{counted(lost - unreadable, 'person', 'people')} without a residence"
         reason += "" if path else ": the estate declares no path to one"
         said("residence", register, path, lost - unreadable, reason)
     if unreadable:
-        reason = (
-            f"{_counted(unreadable, 'person')} with a text that is no country, or could be several"
-        )
+        people = counted(unreadable, "person", "people")
+        reason = f"{people} with a text that is no country, or could be several"
         said("unreadable", register, path, unreadable, reason)
     ageless = sum(s.ageless for s in shares)
     if ageless and subject.born is not None:
-        reason = f"{_counted(ageless, 'person')} without a usable birth date"
+        reason = f"{counted(ageless, 'person', 'people')} without a usable birth date"
         said("age", register, str(subject.born), ageless, reason)
-
-
-def _counted(count: int, what: str) -> str:
-    """`1 person`, `2,000 people`."""
-    many = "people" if what == "person" else what + "s"
-    return f"{count:,} {what if count == 1 else many}"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
+from domicile.counted import counted
 from domicile.estate.model import ColumnName
 from domicile.stores.base import Session
 from domicile.stores.schema import Column, ForeignKey
@@ -139,7 +140,7 @@ def _of_partitions(reading: Reading, application: Application) -> Iterator[Propo
             else:
                 dangling = _dangling(reading, application, seen.table.name, key)
                 because += (
-                    f"{dangling:,} rows have a value that does not exist there"
+                    f"{counted(dangling, 'row has', 'rows have')} a value that does not exist there"
                     if dangling
                     else "every row's value exists there"
                 )

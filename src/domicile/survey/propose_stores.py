@@ -74,7 +74,7 @@ def _named(name: str, url: str, target: Path, env: Mapping[str, str]) -> Named:
     try:
         opened = urls.normalise(urls.fill(url, env), Path.cwd(), url)
     except urls.UrlFormatError as problem:
-        raise UsageError(f"store {name}: {problem}") from None
+        raise UsageError(f"store {name}: {problem}", hint=problem.hint) from None
     written, variables = _without_secrets(name, url)
     if not written.lower().startswith("postgres"):
         # A relative path starts at the estate file, wherever `init` was called.
@@ -137,7 +137,9 @@ def _options(option: str, given: Sequence[str], names: set[str]) -> dict[str, st
         if not value.strip():
             raise UsageError(f"{option}: got nothing, expected {option} [NAME=]VALUE")
         if name in found:
-            raise UsageError(f"{option} is given twice{' for ' + name if name else ''}")
+            raise UsageError(
+                f"{option} is given twice{' for ' + name if name else ''}", hint="keep one of them"
+            )
         found[name] = value.strip()
     return found
 
