@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
+import time
 from typing import Any
 
 import asyncpg
@@ -136,9 +137,9 @@ def test_two_at_once(bench: Bench) -> None:
     try:
         second = Place(place.directory, place.source, place.home, other, place.batch)
         assert second.run("check") == 0  # everything is imported
-        place.start("apply", str(place.plan), "--yes")
-        bench.sleep(bench.seconds / 3)
+        held = place.start_held(bench.point("PostgresEnd.commit"))
         assert second.apply() == 5
+        held.unlink()
         assert "another apply" in place.output()
         assert place.wait() == 0
     finally:
@@ -171,9 +172,11 @@ def test_two_estates_at_once(bench: Bench) -> None:
     shutil.copytree(bench.template, second.directory)
     try:
         assert second.run("check") == 0  # everything is imported
-        place.start("apply", str(place.plan), "--yes")
-        bench.sleep(bench.seconds / 3)
-        assert second.apply() == 4, second.output()
+        held = place.start_held(bench.point("PostgresEnd.commit"))
+        second.start("apply", str(second.plan), "--yes")
+        time.sleep(1)  # it waits for the first one; were it to go on at once, it would find more
+        held.unlink()
+        assert second.wait() == 4, second.output()
         assert place.wait() == 0
     finally:
         second.zygote.close()
@@ -196,11 +199,12 @@ def test_a_schema_changed_after_a_kill(bench: Bench) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_asked_to_stop(bench: Bench, number: signal.Signals) -> None:
     """Exit code 5, nothing left running in the stores, and a second run finishes."""
-    for part in (0.4, 0.7):
+    for part in (0.1, 0.4):
         place = bench.place()
-        pid = place.start("apply", str(place.plan), "--yes")
+        # From its first commit on it is listening; before, it is stopped as any program is.
+        place.start_held(bench.point("PostgresEnd.commit")).unlink()
         bench.sleep(bench.seconds * part)
-        place.kill(pid, number)
+        place.kill(place.zygote.child, number)
         code = place.wait()
         assert code in (0, 5), place.output()
         bench.after(place, code, thorough=False)

@@ -57,14 +57,14 @@ class Zygote:
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
-        self.child = int(self._answer()["pid"])
+        self.child = int(self._answer("pid")["pid"])
         return self.child
 
     def wait(self) -> int:
         """The exit code of the command that was started, negative for a signal."""
-        return int(self._answer()["exit"])
+        return int(self._answer("exit")["exit"])
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self, about: str) -> dict[str, Any]:
         assert self.process.stdout is not None
         # A command that hangs must fail a test, not stop them all.
         timer = threading.Timer(ANSWER_SECONDS, self._kill)
@@ -75,7 +75,8 @@ class Zygote:
             self.process.wait(timeout=10)
             raise AssertionError(f"no answer within {ANSWER_SECONDS} s: the command hangs")
         answer: dict[str, Any] = json.loads(line)
-        return answer
+        # The end of a command that a failed test did not wait for is no answer to the next one.
+        return answer if about in answer else self._answer(about)
 
     def _kill(self) -> None:
         for group in (self.child, self.process.pid):
@@ -125,6 +126,17 @@ class Place:
         tally = self.directory / "output.points"
         self.points = json.loads(tally.read_text()) if tally.exists() else []
         return code
+
+    def start_held(self, nth: int) -> Path:
+        """Start apply; when this returns it stands before its n-th durable write, until the file
+        that this gives is removed."""
+        held = self.directory / "output.held"
+        self.start("apply", str(self.plan), "--yes", fault={"nth": nth, "form": "hold"})
+        until = time.monotonic() + ANSWER_SECONDS
+        while not held.exists():
+            assert time.monotonic() < until, f"it never came to its write {nth}\n{self.output()}"
+            time.sleep(0.01)
+        return held
 
     def apply(self, fault: dict[str, Any] | None = None) -> int:
         """`domicile apply plan.json --yes`."""

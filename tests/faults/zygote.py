@@ -1,14 +1,15 @@
 """Runs `domicile` commands in forked children, so that a trial does not pay for the imports.
 
 Reads requests as lines of JSON and answers in kind: `{"pid": n}` when the child has started,
-`{"exit": code}` when it has ended (negative: by that signal). A request:
+`{"exit": code, "of": n}` when it has ended (negative: by that signal). A request:
 
     {"args": [...], "env": {...}, "output": FILE, "batch": ROWS, "fault": {…} or null,
      "limit": BYTES or 0}
 
 A fault is `{"nth": n, "form": f}`: of all durable writes (commits of stores, writes of the state
 and of the log) the n-th one is hit: `die_before`, `die_after`, `fail_before` (not persisted),
-`fail_after` (persisted but reported failed). With `nth` 0 nothing is hit. At its end the child
+`fail_after` (persisted but reported failed), `hold` (it makes `FILE.held`, and goes on when that
+is removed). With `nth` 0 nothing is hit. At its end the child
 writes how many there were to `FILE.points`.
 """
 
@@ -19,6 +20,7 @@ import os
 import resource
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +40,7 @@ class Faults:
 
     def __init__(self, nth: int, form: str, tally: Path) -> None:
         self.nth, self.form, self.tally = nth, form, tally
+        self.held = tally.with_suffix(".held")
         self.points: list[str] = []
 
     def wrap(self, owner: Any, name: str, failure: Callable[[Any], Exception]) -> None:
@@ -52,6 +55,10 @@ class Faults:
                 os.kill(os.getpid(), signal.SIGKILL)
             if hit and self.form == "fail_before":
                 raise failure(this)
+            if hit and self.form == "hold":
+                self.held.touch()
+                while self.held.exists():
+                    time.sleep(0.01)
             result = real(this, *args, **kwargs)
             if hit and self.form == "die_after":
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -110,7 +117,7 @@ def serve() -> None:
                 os._exit(code)
         print(json.dumps({"pid": pid}), flush=True)
         _, status = os.waitpid(pid, 0)
-        print(json.dumps({"exit": os.waitstatus_to_exitcode(status)}), flush=True)
+        print(json.dumps({"exit": os.waitstatus_to_exitcode(status), "of": pid}), flush=True)
 
 
 if __name__ == "__main__":
