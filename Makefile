@@ -8,6 +8,7 @@ LOCK := requirements-dev.lock
 STAMP := $(VENV)/installed-$(shell cat $(LOCK) pyproject.toml | sha256sum | cut -c1-16)
 TESTS ?= tests
 TRIALS ?= 1000
+CORES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help deps test check format bench faults demo lock clean
@@ -23,7 +24,7 @@ deps: $(STAMP) ## install what development needs: .venv, PostgreSQL 15 and Chrom
 	@scripts/need-debian
 
 test: deps ## run the tests (TESTS=tests/plan runs a part)
-	@$(BIN)/pytest $(TESTS)
+	@$(BIN)/pytest -n $(CORES) --dist worksteal $(TESTS)
 
 check: $(STAMP) ## format, lint, types, import layers, what no commit may hold
 	@scripts/check $(BIN)
@@ -33,7 +34,7 @@ format: $(STAMP) ## format the code and sort its imports
 	$(BIN)/ruff format .
 
 faults: deps ## a thousand kills and failed writes during apply (TRIALS=40: as many as in make test)
-	@DOMICILE_TRIALS=$(TRIALS) $(BIN)/pytest -m faults $(TESTS)
+	@DOMICILE_TRIALS=$(TRIALS) $(BIN)/pytest -n $(CORES) --dist worksteal -m faults $(TESTS)
 
 bench: $(STAMP) ## run the benchmarks and print their figures
 	@$(BIN)/python -m bench $(BENCH)
