@@ -159,3 +159,26 @@ def test_the_log_says_how_files_were_purged(place: Path) -> None:
     log = read_log(state_directory(place / "estate.yaml"))
     purges = [e for _, e in log.entries() if e["kind"] == "purge"]
     assert [(e["store"], e["method"], e["outcome"]) for e in purges] == [("a", "vacuum", "done")]
+
+
+def test_the_map_knows_whom_stubs_stand_for(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the plan does, which holds the likes as rows about two people."""
+    assert main(["plan", "-o", "p.json", "--quiet"]) == 0
+    assert main(["apply", "p.json", "--yes", "--quiet"]) == 0
+    capsys.readouterr()
+    assert main(["map", "--json"]) == 0
+    abroad = json.loads(capsys.readouterr().out)["stores"][0]["tables"]
+    split = {
+        t["name"]: {s["whose"]: (s["people"], s["rows"]) for s in t["rows_by_residence"]}
+        for t in abroad
+    }
+    assert split == {
+        "app.likes": {"several": (2, 2)},
+        "app.post": {"unknown": (2, 2)},
+        "app.person": {"unknown": (2, 2)},
+    }
+    assert {t["name"]: t["rows"] for t in abroad} == {
+        "app.likes": 2, "app.post": 2, "app.person": 2,
+    }  # fmt: skip

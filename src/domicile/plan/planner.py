@@ -15,11 +15,10 @@ from domicile.plan.fit import misfit as misfits
 from domicile.plan.home import Home
 from domicile.plan.verdicts import Verdicts
 from domicile.plan.written import Written
-from domicile.survey.ghosts import Person, lines
+from domicile.survey.ghosts import ghosts_of
 from domicile.survey.lake_people import lookups_of
 from domicile.survey.ownership import Ownership
 from domicile.survey.survey import Cell, Survey
-from domicile.survey.work import Work
 
 NO_HOME, MISFIT, REPORT = "no home", "misfit", "report"
 
@@ -100,7 +99,7 @@ class Planner:
             cell.graph,
             tables,
             stubs=cell.stubs,
-            ghosts=self._ghosts(cell, tables),
+            ghosts=ghosts_of(cell.session, cell.graph, cell.people, tables, cell.ghosts),
             lookups=lookups_of(cell.people),
         )
         ownership.run()
@@ -126,26 +125,6 @@ class Planner:
                 closure.settle()
                 outcome.closures[action] = closure
         return outcome
-
-    def _ghosts(self, cell: Cell, tables: dict[str, str]) -> dict[str, str]:
-        """Lines for the cell's stubs, with the labels and numbers that their people have here."""
-        wanted = {p for gs in cell.ghosts.values() for g in gs for p in (g.first, g.last) if p}
-        if not wanted:
-            return {}
-        numbers: dict[Person, tuple[int, int]] = {}
-        for name, table in tables.items():
-            people = cell.people[name]
-            query = f"SELECT {people.key_texts()}, p.lo, p.pmin FROM {table} p"
-            for batch in cell.session.stream(query):
-                for row in batch:
-                    if (person := (name, row[:-2])) in wanted:
-                        numbers[person] = (int(row[-2]), int(row[-1]))
-        work = Work(cell.session, "gl")
-        return {
-            table: lines(cell.session, cell.graph, work, table, ghosts, numbers)
-            for table, ghosts in cell.ghosts.items()
-            if ghosts
-        }
 
     def _home(self, cell: Cell, action: Action) -> Home | None:
         if action.kind != "move":

@@ -60,6 +60,32 @@ def describe(
     return [Ghost(r[:n], _person(r[n], r[n + 1]), _person(r[n + 2], r[n + 3])) for r in found]
 
 
+def ghosts_of(
+    session: Session, graph: Graph, people: Mapping[str, People], tables: Mapping[str, str],
+    ghosts: Mapping[str, list[Ghost]],
+) -> dict[str, str]:  # fmt: skip
+    """Lines (`lines`) for the stubs of a store by table, for the ownership program.
+
+    `tables`: subject → its people with the labels (lo) and numbers (pmin) of this program.
+    """
+    wanted = {p for listed in ghosts.values() for g in listed for p in (g.first, g.last) if p}
+    if not wanted:
+        return {}
+    numbers: dict[Person, tuple[int, int]] = {}
+    for name, table in tables.items():
+        query = f"SELECT {people[name].key_texts()}, p.lo, p.pmin FROM {table} p"
+        for batch in session.stream(query):
+            for row in batch:
+                if (person := (name, row[:-2])) in wanted:
+                    numbers[person] = (int(row[-2]), int(row[-1]))
+    work = Work(session, "gl")
+    return {
+        table: lines(session, graph, work, table, listed, numbers)
+        for table, listed in ghosts.items()
+        if listed
+    }
+
+
 def lines(
     session: Session, graph: Graph, work: Work, table: str, ghosts: list[Ghost],
     numbers: dict[Person, tuple[int, int]],

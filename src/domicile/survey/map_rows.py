@@ -13,6 +13,7 @@ from datetime import date
 from typing import Literal
 
 from domicile.law.condition import Under
+from domicile.survey.ghosts import ghosts_of
 from domicile.survey.ownership import Ownership
 from domicile.survey.people import People
 from domicile.survey.survey import Cell
@@ -63,9 +64,11 @@ class Residences:
         for name, people in self.cell.people.items():
             tables[name] = self._numbered(people, start)
             start += self.work.count(people.raw)
+        cell = self.cell
         self.ownership = Ownership(
-            self.cell.session, self.cell.graph, tables, prefix="m", stubs=self.cell.stubs
-        )
+            cell.session, cell.graph, tables, prefix="m", stubs=cell.stubs,
+            ghosts=ghosts_of(cell.session, cell.graph, cell.people, tables, cell.ghosts),
+        )  # fmt: skip
         self.ownership.run()
 
     def people(self, subject: str) -> list[Share]:
@@ -119,11 +122,17 @@ class Residences:
         """Queries of (number, label, rows, NULL), and of (number, label, NULL, people)."""
         assert self.ownership is not None
         work = self.ownership.work[table]
-        present = " WHERE w.present = 1" if table in self.cell.graph.registers else ""
+        conditions = ["w.present = 1"] if table in self.cell.graph.registers else []
+        if table in self.cell.stubs:  # a stub is about people, and is nobody's row
+            match = " AND ".join(f"s.{k} = w.{k}" for k in self.ownership.shapes.labels(table))
+            conditions.append(
+                f"NOT EXISTS (SELECT 1 FROM {self.cell.stubs[table]} s WHERE {match})"
+            )
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         label = f"CASE WHEN w.lo = w.hi THEN w.lo ELSE {SEVERAL} END AS label"
-        rows = f"SELECT {label} FROM {work} w{present}"
+        rows = f"SELECT {label} FROM {work} w{where}"
         people = " UNION ".join(
-            f"SELECT {label}, w.{end} AS p FROM {work} w{present}" for end in ("pmin", "pmax")
+            f"SELECT {label}, w.{end} AS p FROM {work} w{where}" for end in ("pmin", "pmax")
         )
         nothing = "CAST(NULL AS bigint)"
         first = f"SELECT {number} AS n, label, count(*) AS counted, {nothing} AS people"

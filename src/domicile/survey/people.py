@@ -122,27 +122,34 @@ class People:
 
     def missing(self) -> list[Row]:
         """Key texts that rows refer to and no person here has: their register row is elsewhere."""
-        if not self.local or len(self.keys) != 1:
+        if not self.local:
             return []
         table = self.graph.table(self.subject.register.table)
-        kind = table.column(self.subject.key[0]).kind
+        kinds = [table.column(c).kind for c in self.subject.key]
         found: set[Row] = set()
         for edge in self.graph.into(table.name):
-            if edge.parent_columns != self.subject.key or not self.graph.passes(edge):
+            if set(edge.parent_columns) != set(self.subject.key) or not self.graph.passes(edge):
                 continue
-            value = self.shapes.value(edge, "t", edge.columns[0])
-            mine = (
-                "text" if edge.json else self.graph.table(edge.child).column(edge.columns[0]).kind
+            child = self.graph.table(edge.child)
+            column = dict(zip(edge.parent_columns, edge.columns, strict=True))
+            values = [self.shapes.value(edge, "t", column[k]) for k in self.subject.key]
+            texts = ", ".join(
+                self.session.dialect.text(v, "text" if edge.json else child.column(column[k]).kind)
+                for k, v in zip(self.subject.key, values, strict=True)
             )
-            text = self.session.dialect.text(value, mine)
             join = self.shapes.joined(edge, "t", "p", self.raw)
+            given = " AND ".join(f"{v} IS NOT NULL" for v in values)
             found.update(
                 self.session.query(
-                    f"SELECT DISTINCT {text} FROM {self.session.dialect.table(edge.child)} t "
-                    f"LEFT {join} WHERE {value} IS NOT NULL AND p.k1 IS NULL"
+                    f"SELECT DISTINCT {texts} FROM {self.session.dialect.table(edge.child)} t "
+                    f"LEFT {join} WHERE {given} AND p.k1 IS NULL"
                 )
             )
-        return sorted((str(v[0]).lower() if kind == "uuid" else str(v[0]),) for v in found)
+        # A uuid may stand in a column of text, written in capitals.
+        return sorted(
+            tuple(str(v).lower() if k == "uuid" else str(v) for v, k in zip(r, kinds, strict=True))
+            for r in found
+        )
 
     def texts(self, only: str = "") -> str:
         """A query of all people here as texts: key …, residence, born. For other stores."""
