@@ -52,6 +52,7 @@ def command(estate: Path, extra: Sequence[str], as_of: datetime | None, out: Out
     found = tuple(conflict for conflict in found if len(conflict.clauses) > 1)
     warnings = [*_warnings(declared, mandates, day), *alone]
     document = _document(declared, mandates, found, warnings, day)
+    document["findings"] = _flows(declared, mandates, day)
     out.emit(document, lambda: _show(out, document))
     return 0
 
@@ -130,6 +131,23 @@ def _document(
     }
 
 
+def _flows(estate: Estate, mandates: Sequence[Mandate], day: date) -> list[dict[str, Any]]:
+    from domicile.law.flows import flow_findings
+
+    return [
+        {
+            "mandate": found.mandate,
+            "clause": found.clause,
+            "state": found.state,
+            "flow": found.shown,
+            "categories": list(found.categories),
+            "over": dict(found.over) if found.over else None,
+            "reason": found.reason,
+        }
+        for found in flow_findings(estate, mandates, day)
+    ]
+
+
 def _show(out: Output, document: dict[str, Any]) -> None:
     stores = document["stores"]
     out.say(
@@ -157,11 +175,25 @@ def _show(out: Output, document: dict[str, Any]) -> None:
             for c in m["clauses"]
         ],
     )
+    if document["findings"]:
+        out.table(
+            "Flows that a clause forbids, or perhaps",
+            ["clause", "flow", "state", "why"],
+            [
+                [f"{f['mandate']}/{f['clause']}", f["flow"], f["state"], f["reason"] + _above(f)]
+                for f in document["findings"]
+            ],
+        )
     for conflict in document["conflicts"]:
         out.warn(f"conflict: {conflict['detail']}")
     for warning in document["warnings"]:
         out.warn(warning)
     out.say("No store was looked into: `domicile map` holds the declaration against the stores.")
+
+
+def _above(finding: dict[str, Any]) -> str:
+    over = finding["over"]
+    return f"; only above {over['more_than']:,} {over['count']}" if over else ""
 
 
 def _said(clause: dict[str, Any]) -> str:

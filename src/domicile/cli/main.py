@@ -26,6 +26,7 @@ COMMANDS = {
     "check": "Validate the estate and the mandates.",
     "law": "List, show and adapt the library of mandates.",
     "schema": "Print the JSON Schema of an estate or a mandate.",
+    "record": "Make the record of processing activities (Art. 30 GDPR).",
     "map": "Show whose data is where.",
     "plan": "Find what breaks a clause, and what would cure it.",
     "apply": "Carry out a plan, or resume it.",

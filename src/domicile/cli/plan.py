@@ -52,6 +52,12 @@ def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
             [[f["mandate"], f["clause"], f["store"], f["table"], f["subjects"], f["rows"]]
              for f in curable],
         )  # fmt: skip
+    flows = [f for f in findings if f.get("flow")]
+    if flows:
+        out.table(
+            "Flows: only you can stop them", ["mandate", "clause", "flow", "state", "why"],
+            [[f["mandate"], f["clause"], f["flow"], f["state"], f["reason"]] for f in flows],
+        )  # fmt: skip
     if document["steps"]:
         out.table(
             "Steps", ["id", "op", "table", "from", "to", "people", "rows"],

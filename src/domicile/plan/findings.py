@@ -14,7 +14,8 @@ from domicile.plan.actions import Labels, Named, rules
 from domicile.plan.closure import Closure
 from domicile.plan.document import VERSION, digest_of
 from domicile.plan.planner import MISFIT, NO_HOME, REPORT, Outcome
-from domicile.plan.verdicts import BLOCKED, REASONS
+from domicile.plan.reasons import flow_lines, legal_reason
+from domicile.plan.verdicts import BLOCKED, LEGAL, REASONS
 from domicile.survey.classify_verdict import Verdict
 from domicile.survey.columns import categories, personal
 from domicile.survey.graph import Graph
@@ -67,6 +68,9 @@ class Report:
             for left in self.left(outcome, found):
                 self._say_unknown(outcome, left.table, left.column, left.reason)
             self._steps(outcome)
+        self.findings += flow_lines(
+            self.survey.estate, list(self.mandates.values()), self.as_of, self.outcomes
+        )
         for number, step in enumerate(self.steps, 1):
             step["id"] = f"s{number}"
         estate = self.survey.estate
@@ -134,6 +138,8 @@ class Report:
     def _said(self, outcome: Outcome, reason: str, table: str) -> str:
         if reason == BLOCKED:
             return "; ".join(outcome.cell.graph.table(table).blocks) or SAID[reason]
+        if reason == LEGAL:
+            return legal_reason(outcome.cell.graph, table)
         return outcome.misfit if reason == MISFIT and outcome.misfit else SAID[reason]
 
     def _unknown(self, outcome: Outcome, kinds: dict[str, list[str]]) -> None:

@@ -84,6 +84,7 @@ class Planner:
         tables: dict[str, str] = {}
         people: dict[tuple[str, int], int] = {}
         doubtful: dict[tuple[str, int], int] = {}
+        spans: dict[str, tuple[int, int]] = {}
         start = 0
         for name, register in cell.people.items():
             seen = register.judge(rules(self.mandates, cell.session, name, self.as_of))
@@ -93,6 +94,7 @@ class Planner:
                 if ubits:
                     doubtful[name, ubits] = doubtful.get((name, ubits), 0) + count
             tables[name] = register.number(labels.label, seen, start)
+            spans[name] = (start + 1, start + sum(seen.values()))
             start += sum(seen.values())
         ownership = Ownership(
             cell.session,
@@ -103,7 +105,7 @@ class Planner:
             lookups=lookups_of(cell.people),
         )
         ownership.run()
-        verdicts = Verdicts(cell.session, cell.graph, ownership)
+        verdicts = Verdicts(cell.session, cell.graph, ownership, spans)
         erasing = {b for a, b in labels.actions.items() if a.kind == "erase"}
         verdicts.run(erasing)
         outcome = Outcome(cell, labels, ownership, verdicts, people=people, doubtful=doubtful)

@@ -31,7 +31,12 @@ REASONS = {
 class Verdicts:
     """Splits the work tables of one store into rows that go and rows that are held."""
 
-    def __init__(self, session: Session, graph: Graph, ownership: Ownership) -> None:
+    def __init__(
+        self, session: Session, graph: Graph, ownership: Ownership,
+        spans: dict[str, tuple[int, int]] | None = None,
+    ) -> None:  # fmt: skip
+        """`spans`: subject → the first and last number that its people may have."""
+        self.spans = spans or {}
         self.session = session
         self.graph = graph
         self.ownership = ownership
@@ -167,11 +172,18 @@ class Verdicts:
     def _legal(self, table: str, erasing: set[int]) -> None:
         labels = ", ".join(str(n) for n in sorted(erasing))
         name = self.graph.name(table)
-        # A hold that names no table holds whole people: every table of the schema.
-        stopped = any(not h.tables or name in h.tables for h in self.graph.estate.legal_holds)
-        if erasing and stopped:
+        for held in self.graph.estate.legal_holds:
+            # A hold that names no table holds whole people: every table of the schema.
+            if not erasing or (held.tables and name not in held.tables):
+                continue
+            # A row is about the people from plo to phi: perhaps about somebody between the two.
+            spans = [self.spans[s] for s in held.subjects if s in self.spans]
+            whose = " OR ".join(f"(m.phi >= {a} AND m.plo <= {b})" for a, b in spans)
+            if held.subjects and not spans:
+                continue
             self.hold(
                 table,
-                f"(SELECT m.* FROM {self.moves[table]} m WHERE {action('m.label')} IN ({labels}))",
+                f"(SELECT m.* FROM {self.moves[table]} m WHERE {action('m.label')} IN ({labels})"
+                f"{f' AND ({whose})' if whose else ''})",
                 LEGAL,
             )
