@@ -43,6 +43,8 @@ def command(
 
 def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
     """The plan for a person."""
+    for warning in document["warnings"]:
+        out.warn(warning)
     findings = document["findings"]
     out.say(f"Plan for {document['estate']} as of {document['as_of']}  {document['digest'][:19]}…")
     curable = [f for f in findings if f["state"] == "curable"]

@@ -52,6 +52,8 @@ def command(
 
 def show(document: dict[str, Any], out: Output, *, log_only: bool = False) -> None:
     """The checks for a person, worst first."""
+    for warning in document.get("warnings", ()):
+        out.warn(warning)
     order = ("failed", "unknown", "held", "ok")
     checks = sorted(document["checks"], key=lambda c: order.index(c["status"]))
     out.table(

@@ -15,6 +15,7 @@ from domicile.plan.closure import Closure
 from domicile.plan.document import VERSION, digest_of
 from domicile.plan.planner import MISFIT, NO_HOME, REPORT, Outcome
 from domicile.plan.reasons import flow_lines, legal_reason
+from domicile.plan.sequences import sequence_warnings
 from domicile.plan.verdicts import BLOCKED, LEGAL, REASONS
 from domicile.survey.classify_verdict import Verdict
 from domicile.survey.columns import categories, personal
@@ -91,6 +92,7 @@ class Report:
             "unknown": self.unknown,
             "people": [o.identity() for o in self.outcomes if o.closures],
             "cost": self._cost(),
+            "warnings": sequence_warnings(self.survey),
         }
         document["digest"] = digest_of(document)
         return document

@@ -64,7 +64,7 @@ def verify_stores(
         state.close()
     log = open_log(directory, estate.name)
     checks.append(verify_log(evidence_directory(directory), str(verifier_path(directory))))
-    document = document_of(checks)
+    document = {**document_of(checks), "warnings": plan["warnings"]}
     log.append([_entry(estate, document, day)])
     return document
 
