@@ -172,8 +172,17 @@ def test_the_digest_tells_schemas_apart_and_not_rows(
 
 
 def test_a_schema_that_is_not_there(pg15: TestServer, database: MakeDatabase) -> None:
-    with pytest.raises(DeclarationError, match="no schema 'app'") as caught:
-        store_at(database(pg15), "app").reflect()
+    """Where other schemas hold tables it is a mistake; a database without any is a home to be."""
+    url = database(pg15)
+    store = store_at(url, "app")
+    assert store.reflect().tables == {}
+    assert store.schemas() == []
+    pg15.sql(url.rsplit("/", 1)[1], 'CREATE SCHEMA "App"')
+    pg15.sql(url.rsplit("/", 1)[1], 'CREATE TABLE "App".t (x int)')
+    assert store.schemas() == ["App"]
+    store.forget()
+    with pytest.raises(DeclarationError, match="no schema 'app'; its tables are in App") as caught:
+        store.reflect()
     assert "`schema:`" in caught.value.hint
 
 

@@ -337,19 +337,36 @@ class PostgresStore:
                 return run(connection.fetch(sql, schema))
 
             try:
-                if not run(
-                    connection.fetch("SELECT FROM pg_namespace WHERE nspname = $1", self.schema)
+                others = [str(r[0]) for r in query(postgres_reflect.SCHEMAS, self.schema)]
+                # A database without any table is a home still to be furnished.
+                if (
+                    others
+                    and self.schema not in others
+                    and not query("SELECT FROM pg_namespace WHERE nspname = $1", self.schema)
                 ):
                     raise DeclarationError(
-                        f"store {self.name} has no schema {self.schema!r}",
-                        hint="say which one holds the application with `schema:` in estate.yaml",
-                    )
+                        f"store {self.name} has no schema {self.schema!r}; its tables are in "
+                        + ", ".join(others),
+                        hint="say which one holds the application with `schema:` in estate.yaml; "
+                        "if it is to be made here, CREATE SCHEMA first",
+                    )  # fmt: skip
                 self._reflected = postgres_reflect.reflect(query, self.schema)
             except asyncpg.PostgresError as error:
                 raise refused(self.name, error) from error
             finally:
                 run(connection.close())
         return self._reflected
+
+    def schemas(self) -> list[str]:
+        """The schemas of the database in which there are tables."""
+        connection = self.connect()
+        try:
+            rows = run(connection.fetch(postgres_reflect.SCHEMAS, self.schema))
+        except asyncpg.PostgresError as error:
+            raise refused(self.name, error) from error
+        finally:
+            self._close(connection)
+        return [str(r[0]) for r in rows]
 
     def forget(self) -> None:
         """Reflect anew next time: the schema was changed."""

@@ -167,6 +167,15 @@ class Reflected:
     """Tables with INHERITS children, whose rows a plain query would return too."""
 
 
+SCHEMAS = """
+SELECT nspname FROM pg_namespace n WHERE $1::text IS NOT NULL AND EXISTS (
+  SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e'))
+AND nspname <> 'information_schema' AND nspname NOT LIKE 'pg\\_%' ORDER BY 1
+"""
+"""Schemas with tables that are neither the server's own nor an extension's."""
+
+
 def reflect(query: Query, schema: str) -> Reflected:
     """Read the catalogue through `query(sql, schema)` and build the schema."""
     names: dict[int, str] = {}

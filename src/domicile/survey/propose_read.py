@@ -6,7 +6,7 @@ hold people's data: they stay in memory; only names, counts and shares go into a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -15,6 +15,7 @@ from domicile.errors import DeclarationError, StoreRefused
 from domicile.estate import model
 from domicile.estate.model import TableName
 from domicile.stores.base import Session, Store
+from domicile.stores.postgres import PostgresStore
 from domicile.stores.registry import open_store
 from domicile.stores.schema import Schema, Table
 from domicile.survey import classify_names as names
@@ -83,7 +84,9 @@ class Reading:
                 self._stack.callback(store.close)
                 self.opened[declared.name] = store
                 self.schemas[declared.name] = store.reflect()
-            self.applications = _applications(self.declared, self.schemas)
+            found = any(s.tables for s in self.schemas.values())
+            hint = "" if found else _elsewhere(self.opened.values())
+            self.applications = _applications(self.declared, self.schemas, hint)
             for application in self.applications:
                 for table in application.schema.tables.values():
                     application.seen[table.name] = self._look(application, table)
@@ -134,7 +137,17 @@ class Reading:
         )  # fmt: skip
 
 
-def _applications(stores: Sequence[model.Store], schemas: dict[str, Schema]) -> list[Application]:
+def _elsewhere(stores: Iterable[Store]) -> str:
+    """What to do when no store has tables where they were looked for."""
+    for store in stores:
+        if isinstance(store, PostgresStore) and (names := store.schemas()):
+            return f"the tables of store {store.name} are in {', '.join(names)}: say --schema"
+    return ""
+
+
+def _applications(
+    stores: Sequence[model.Store], schemas: dict[str, Schema], hint: str = ""
+) -> list[Application]:
     """Group stores by what they hold. An empty one is the home of the application there is."""
     groups: list[tuple[Schema, list[model.Store]]] = []
     empty = [s for s in stores if not schemas[s.name].tables]
@@ -153,7 +166,7 @@ def _applications(stores: Sequence[model.Store], schemas: dict[str, Schema]) -> 
     if not groups:
         raise DeclarationError(
             f"no table in {', '.join(s.name for s in stores)}",
-            hint="is it the right database, is --schema right, and is the user let to see it?",
+            hint=hint or "is it the right database, and is the user let to see it?",
         )
     if empty and len(groups) > 1:
         raise DeclarationError(

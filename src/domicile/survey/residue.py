@@ -253,7 +253,9 @@ def _hits(
             unknown = {
                 address
                 for address in map(_plain, strangers)
-                if address not in registered.emails and address not in identifiers.emails
+                if address not in registered.emails
+                and address not in identifiers.emails
+                and not address.endswith(".invalid")  # RFC 2606: nobody's; a stub's among them
             }
             if unknown:
                 yield "unregistered", unknown
