@@ -41,6 +41,9 @@ class LakeEnd:
     def snapshot(self) -> str:
         return "0"
 
+    def in_order(self) -> None:
+        """Files are read one by one."""
+
     def begin(self) -> str:
         return "0"
 

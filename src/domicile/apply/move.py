@@ -154,6 +154,8 @@ class Move:
         carrier = Carrier(self.source, home)
         seen = self.source.snapshot() if self.source.concurrent else self.seen
         mark = home.begin()
+        for end in (self.source, home):
+            end.in_order()
         self.marks[number] = mark
         try:
             completed = self._replace(home, replaced)
@@ -374,5 +376,6 @@ class Move:
             return []
         if not self.source.concurrent:
             return [(-1, people)]
-        step = max(1, people * BATCH_ROWS // rows)
+        batches = -(-rows // BATCH_ROWS)  # of equal size: a small last one costs a reading too
+        step = max(1, -(-people // batches))
         return [(after, min(after + step, people)) for after in range(0, people, step)]
