@@ -29,6 +29,9 @@ ALONE_SECONDS = 60.0
 FAR_AHEAD = 1 << 28
 """Transactions of PostgreSQL; their numbers have 32 bits and compare by half the circle."""
 
+ORDER_MEMORY_MB = 64
+"""For the people of one batch, in a server that joins them with their rows."""
+
 LOCK_CLASS = 0x444F4D49  # "DOMI": the first key of our advisory locks
 
 
@@ -184,7 +187,9 @@ class PostgresEnd:
         # indexes at home then grow at random places (measured: half the speed), and what is read
         # back there has another digest than what was sent.
         self.session.execute(
-            "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL synchronize_seqscans = off"
+            "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL synchronize_seqscans = off; "
+            # So has a join whose people do not fit: it sets rows aside.
+            f"SET LOCAL work_mem = '{ORDER_MEMORY_MB}MB'"
         )
 
     def begin(self) -> str:

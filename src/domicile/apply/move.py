@@ -26,7 +26,7 @@ from domicile.survey.ghosts import describe
 from domicile.survey.state import Keys
 from domicile.survey.stubs import Stubs
 
-BATCH_ROWS = 1_000_000
+BATCH_ROWS = 3_000_000
 """Rows aimed at for a batch: large enough for the stores' own speed, small enough to redo."""
 
 KEPT = -1
@@ -49,21 +49,28 @@ class Move:
         self.home = home
         self.seen = seen
         self.marks: dict[int, str] = {}  # batch → its transaction at home
+        self.upto: dict[int, int] = {}  # batch → the last person in it
+        self.copied: dict[tuple[int, str], int] = {}  # batch, table → rows that went
         self.keyed = [t for t in self._order() if self.shapes.identity(t)]
         self.keyless = [t for t in self._order() if not self.shapes.identity(t)]
 
-    def carry_out(self) -> None:
-        """Copy, verify and delete. Raises StoreError; what was done is in the journal."""
+    def carry_out(self) -> dict[str, int]:
+        """Copy, verify and delete; how many rows of each table left the source.
+
+        Raises StoreError; what was done is in the journal.
+        """
         ranges = self._ranges()
         removal = Removal(self.run, self.outcome, self.closure, self.source, self.seen)
         if self.home is not None:
             self._along(self.home)
             for number, (after, upto) in enumerate(ranges, 1):
+                self.upto[number] = upto
                 self._copy(self.home, number, after, upto)
         for number, (after, upto) in reversed(list(enumerate(ranges, 1))):
             removal.remove(number, after, upto, self.home, self)
         if self.home is not None and not self.run.postponed:
             self.run.state.finish_batches(self.outcome.cell.name, self.action.home)
+        return removal.rows
 
     # Pass one.
 
@@ -122,8 +129,8 @@ class Move:
                     ))  # fmt: skip
             work.append((
                 table,
-                (f"SELECT {COLUMNS} FROM {self._table(table)} t JOIN {going} g "
-                f"ON {self.shapes.same(table, 't', 'g')} WHERE {span}{absent}"), "move",
+                f"SELECT {COLUMNS} FROM {self.closure.route(table).source} WHERE {span}{absent}",
+                "move",
             ))  # fmt: skip
             # An older copy goes only while it is still as we wrote it.
             for old, still in (
@@ -163,6 +170,8 @@ class Move:
                 carried = self.carried(carrier, home, table, select, mark)
                 if not carried.rows:
                     continue
+                if op == "move":
+                    self.copied[number, table] = carried.rows
                 name = str(self.graph.name(table))
                 self.run.note(
                     "batch", plan=self.run.digest, run=self.run.number, operation=op, table=name,
@@ -367,13 +376,10 @@ class Move:
 
     def _ranges(self) -> list[tuple[int, int]]:
         """Batches as ranges of people's numbers, by rows."""
-        people = rows = 0
-        for going in self.closure.going.values():
-            found = self.source.session.query(f"SELECT count(*), max(phi) FROM {going} g")[0]
-            rows += int(found[0])
-            people = max(people, int(found[1] or 0))
-        if not rows:
+        if not self.closure.going:
             return []
+        rows = max(1, sum(self.closure.rough(table) for table in self.closure.going))
+        people = self.closure.people()
         if not self.source.concurrent:
             return [(-1, people)]
         batches = -(-rows // BATCH_ROWS)  # of equal size: a small last one costs a reading too

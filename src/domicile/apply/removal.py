@@ -55,6 +55,9 @@ class Removal:
         self.work = Work(self.session, f"d{closure.block}_")
         self.keep: dict[str, str] = {}
         self.skip: dict[str, str] = {}
+        self.done: set[int] = set()  # batches that are gone
+        self.rows: dict[str, int] = {}  # how many rows of each table are gone
+        self._rows: dict[str, int] = {}  # … in the open transaction
 
     def remove(self, number: int, after: int, upto: int, home: End | None, move: Move) -> None:
         """One batch. Raises StoreError; rows that cannot go now are counted as postponed."""
@@ -63,6 +66,9 @@ class Removal:
         while attempts < ATTEMPTS and busy < BUSY_ATTEMPTS:
             try:
                 if self._attempt(number, span, home, move):
+                    self.done.add(number)
+                    for table, rows in self._rows.items():
+                        self.rows[table] = self.rows.get(table, 0) + rows
                     return
                 attempts += 1
             except StoreBusy:
@@ -73,6 +79,7 @@ class Removal:
     def _attempt(self, number: int, span: str, home: End | None, move: Move) -> bool:
         """Try the batch; False when something had changed, which is then kept or skipped."""
         mark = self.source.begin()
+        self._rows = {}
         written = ""
         try:
             if self.source.concurrent:
@@ -149,7 +156,7 @@ class Removal:
             going = self.closure.going.get(table)
             if not going:
                 continue
-            expected = self._count(table, going, span)
+            expected = self._expected(number, table, span, move)
             if not expected:
                 continue
             name = dialect.table(table)
@@ -174,12 +181,15 @@ class Removal:
                     done += self._count(
                         table, going, f"{span} AND EXISTS ({self._in(table, left)})"
                     )
-            only = f"NOT EXISTS ({self._in(table, left)})" if left else "1 = 1"
-            chosen = self._chosen(table, going, span, only)
-            done += self.session.execute(
-                f"DELETE FROM {name} AS t WHERE {identity} IN ({chosen}) AND {unchanged}"
-            )
-            if done < expected:
+            if table in self.closure.routes:
+                done += self._delete_along(table, span)
+            else:
+                only = f"NOT EXISTS ({self._in(table, left)})" if left else "1 = 1"
+                chosen = self._chosen(table, going, span, only)
+                done += self.session.execute(
+                    f"DELETE FROM {name} AS t WHERE {identity} IN ({chosen}) AND {unchanged}"
+                )
+            if done < expected or (done > expected and table in self.closure.routes):
                 short.append(table)
                 continue
             shown = str(self.graph.name(table))
@@ -189,7 +199,58 @@ class Removal:
                 store=self.outcome.cell.name, batch=number,
             )  # fmt: skip
             self.run.progress(f"deleted {shown}", done)
+            self._rows[table] = done
         return short
+
+    def _expected(self, number: int, table: str, span: str, move: Move) -> int:
+        """How many rows of a batch are to go from a table: all that are listed, or all that were
+        carried. Of what is neither kept nor gone every row is at home, so none more can go."""
+        if table in self.closure.routes:
+            return move.copied.get((number, table), 0)
+        return self._count(table, self.closure.going[table], span)
+
+    def _delete_along(self, table: str, span: str) -> int:
+        """Delete what the route finds. Every row on the way must be as it was, so that the way
+        leads where it led when the row was carried: what goes now was carried then."""
+        route = self.closure.route(table)
+        same = " AND ".join(self.source.unchanged(a, self.seen) for a in route.passed)
+        return self.session.execute(
+            f"DELETE FROM {route.table} AS t USING {route.using} "
+            f"WHERE {route.meets} AND {span} AND {same}"
+        )
+
+    def _list(self, table: str, move: Move) -> None:
+        """Know the rows of a table by their keys from now on: those that the route finds, and
+        those that were carried and that it finds no more, as the application deleted them."""
+        if table not in self.closure.routes:
+            return
+        assert move.home is not None  # only what is carried is found along a route
+        self.closure.list_keys(table)
+        going, home = self.closure.going[table], move.home
+        shape = home.session.schema.tables[table]
+        identity = self.shapes.identity(table)
+        labels = self.shapes.labels(table)
+        there = home.session.dialect
+        texts = ", ".join(there.text(f"t.{there.quote(c)}", shape.column(c).kind) for c in identity)
+        for number, mark in move.marks.items():
+            if number in self.done or (number, table) not in move.copied:
+                continue
+            name = self.work.name()
+            rows = home.session.stream(
+                f"SELECT {texts} FROM {there.table(table)} t WHERE {home.ours('t', [mark])}"
+            )
+            self.session.load(name, [(k, "text") for k in labels], (r for b in rows for r in b))
+            typed = ", ".join(
+                f"CAST(x.{k} AS {self.graph.table(table).column(c).type}) AS {k}"
+                for k, c in zip(labels, identity, strict=True)
+            )
+            upto = move.upto[number]
+            self.session.execute(
+                f"INSERT INTO {going} SELECT {', '.join(f'g.{k}' for k in labels)}, 0, "
+                f"{upto}, {upto} FROM (SELECT {typed} "
+                f"FROM {self.session.dialect.temp(name)} x) g "
+                f"WHERE NOT EXISTS ({self._in(table, going)})"
+            )
 
     def _carry_keyless(
         self, number: int, span: str, home: End, move: Move, mark: str, tables: list[str]
@@ -250,11 +311,9 @@ class Removal:
         for table in order:
             going = self.closure.going.get(table)
             if going and any(e.binding for e in self.graph.into(table)):
-                self.source.lock(
-                    f"SELECT 1 FROM {self.session.dialect.table(table)} t JOIN {going} g "
-                    f"ON {self.shapes.same(table, 't', 'g')} WHERE {self._free(table, span)}",
-                    "t",
-                )
+                route = self.closure.route(table)
+                free = self._free(table, span) if route.listed else span
+                self.source.lock(f"SELECT 1 FROM {route.source} WHERE {free}", "t")
 
     def _newly_pointed(self, span: str) -> Found:
         """Rows of the batch that rows written since the survey refer to."""
@@ -270,7 +329,8 @@ class Removal:
                 if left:
                     conditions.append(f"NOT EXISTS ({self._in(parent, left)})")
                 mine = self.closure.going.get(edge.child)
-                if mine:
+                # Of rows that a route finds it is not known which of the new ones were carried.
+                if mine and edge.child not in self.closure.routes:
                     same = self.shapes.same(edge.child, "t", "m")
                     conditions.append(f"NOT EXISTS (SELECT 1 FROM {mine} m WHERE {same})")
                 rows = self.session.query(
@@ -286,6 +346,7 @@ class Removal:
         """Tell rows that changed from rows that are gone; keep the first, forget the second."""
         changed: Found = {}
         for table in short:
+            self._list(table, move)
             going = self.closure.going[table]
             name = self.session.dialect.table(table)
             same = self.shapes.same(table, "t", "g")
@@ -321,6 +382,7 @@ class Removal:
         kept: Found = {}
         while waiting:
             table, keys = waiting.popitem()
+            self._list(table, move)
             kept[table] = [*kept.get(table, []), *keys]
             self.run.postponed += len(keys)
             rows = self._remember(self.keep, table, keys)

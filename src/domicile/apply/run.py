@@ -111,7 +111,7 @@ def _apply(
         _settle(run, estate)
         ends = Ends()
         with Survey(estate, run.state, ends.open) as survey:
-            fresh = Planner(survey, mandates, day).run()
+            fresh = Planner(survey, mandates, day, in_place=True).run()
             if first and resumed:
                 check_schemas(run.plan, survey, resumed=True)
             elif first:
@@ -201,16 +201,15 @@ def _carry_out(run: Run, outcome: Outcome, ends: Ends, moved: dict[str, int]) ->
                if outcome.labels.action(n) == action):  # fmt: skip
             with run.state.transaction():
                 run.state.note_purge(name, closure.going)
-        before = {t: closure.work.count(r) for t, r in closure.going.items()}
         if isinstance(outcome.cell.session, ParquetSession):
             there = home.session if home else None
             assert there is None or isinstance(there, ParquetSession)  # plan sends files to files
-            before = LakeMove(run, outcome, action, outcome.cell.session, there).carry_out()
+            rows_of = LakeMove(run, outcome, action, outcome.cell.session, there).carry_out()
         else:
-            Move(run, outcome, action, source, home, ends.seen[name]).carry_out()
+            rows_of = Move(run, outcome, action, source, home, ends.seen[name]).carry_out()
         if home is not None:
             finish_tables(home, [*closure.going, *closure.copies, *closure.stubs])
-        for table, rows in before.items():
+        for table, rows in rows_of.items():
             shown = str(outcome.cell.graph.name(table))
             moved[shown] = moved.get(shown, 0) + rows
             op = "move" if action.home else "erase"

@@ -16,11 +16,15 @@ from collections.abc import Iterator
 
 from domicile.errors import StoreRefused
 from domicile.plan.home import Home
+from domicile.plan.route import Join, Route, along
 from domicile.plan.verdicts import COLLISION, NO_STUB, Verdicts
 from domicile.survey.graph import Edge
 from domicile.survey.people import BLOCK, action
 from domicile.survey.stubs import Stubs
 from domicile.survey.work import Work
+
+SAMPLED = 200_000
+"""Rows of a larger table that are looked at to guess how many of it go."""
 
 
 class Closure:
@@ -37,6 +41,9 @@ class Closure:
         self.forms = Stubs(self.graph, self.session.dialect)
         self.block = block
         self.going: dict[str, str] = {}
+        self.routes: dict[str, Route] = {}
+        """Of `going`, the tables whose rows are not listed but found along their one way."""
+        self._people: dict[str, str] = {}
         self.copies: dict[str, str] = {}
         self.stubs: dict[str, str] = {}
         self.left: dict[str, str] = {}
@@ -50,6 +57,8 @@ class Closure:
         while True:
             self._going()
             self.left = self._left()
+            for table in self.left:
+                self.list_keys(table)
             if self._forbidden(self.left, spread=False):
                 continue
             if self.home is None:
@@ -76,12 +85,71 @@ class Closure:
 
     def _going(self) -> None:
         self.going = {}
+        self.routes = {}
         for table, moves in self.verdicts.moves.items():
+            if self._in_place(table):
+                route = along(self.verdicts.ownership, self.graph, table, self._people_of)
+                select = (
+                    f"SELECT {self.shapes.named(table, 't')}, g.label, g.plo, g.phi "
+                    f"FROM {route.source}"
+                )
+                if self.work.any(f"({select})"):
+                    self.routes[table] = route
+                    self.going[table] = self.work.view(select)
+                continue
             select = f"SELECT m.* FROM {moves} m WHERE {action('m.label')} = {self.block}"
             # A table of its own, so that the store's planner knows how many rows there are: with
             # the label's arithmetic inside, it expects next to none and joins by nested loops.
             if self.work.any(f"({select})"):
                 self.going[table] = self.work.create(select)
+
+    def _in_place(self, table: str) -> bool:
+        """Whether the rows that go are those on the way from the people who go; only a home that
+        tells which rows we wrote can say later which those were."""
+        single = table in self.verdicts.ownership.single and table not in self.verdicts.held
+        return single and self.home is not None and self.home.home.dialect.name == "postgres"
+
+    def _people_of(self, edge: Edge) -> str:
+        """The people whom this action is about, for an edge that leads to them."""
+        ownership = self.verdicts.ownership
+        people = ownership.people[edge.subject or self.graph.registers[edge.parent].name]
+        if people not in self._people:
+            keys = ["k1"] if edge.subject else self.shapes.labels(edge.parent)
+            self._people[people] = self.work.create(
+                f"SELECT {', '.join(f'p.{k}' for k in keys)}, p.lo AS label, p.pmin AS plo, "
+                f"p.pmax AS phi FROM {people} p WHERE {action('p.lo')} = {self.block}"
+            )
+        return self._people[people]
+
+    def route(self, table: str) -> Route:
+        """How the rows of `table` that go are found."""
+        if table in self.routes:
+            return self.routes[table]
+        join = Join(self.going[table], "g", self.shapes.same(table, "t", "g"))
+        return Route(self.session.dialect.table(table), (join,), listed=True)
+
+    def list_keys(self, table: str) -> None:
+        """Know the rows of `table` that go by their keys from now on: those there are now."""
+        if table in self.routes:
+            del self.routes[table]
+            self.going[table] = self.work.create(f"SELECT g.* FROM {self.going[table]} g")
+
+    def rough(self, table: str) -> int:
+        """About how many rows of `table` go; exactly, where their keys are listed."""
+        known = self.graph.table(table).estimate
+        if table in self.routes and known > SAMPLED:
+            route = self.routes[table]
+            percent = 100 * SAMPLED / known
+            of = f"{route.table} t TABLESAMPLE SYSTEM ({percent:.6f})"
+            found = self.session.query(f"SELECT count(*) FROM {of}{route.joined}")
+            return int(found[0][0] * 100 / percent)
+        return self.work.count(self.going[table])
+
+    def people(self) -> int:
+        """The greatest number of a person whom going rows concern."""
+        lists = [*self._people.values(), *(g for t, g in self.going.items() if t not in self.routes)]
+        found = (self.session.query(f"SELECT max(phi) FROM {rows} g")[0][0] for rows in lists)
+        return max((int(f or 0) for f in found), default=0)
 
     def _collisions(self, checked: set[str]) -> bool:
         """Hold what the home has under the same key with other values, and what refers to it."""
@@ -94,6 +162,7 @@ class Closure:
             state = self.home.compare(table, going)
             if state is None:
                 continue
+            self.list_keys(table)
             keys = ", ".join(self.shapes.labels(table))
             for kept, into in (
                 ("same", self.present), ("stub", self.completes), ("ours", self.again),
@@ -365,6 +434,12 @@ class Closure:
     def _referred(self, edge: Edge, children: str) -> str:
         """The parent rows that `children` refer to along one edge."""
         dialect = self.session.dialect
+        if children == self.going.get(edge.child):
+            return (
+                f"SELECT {self.shapes.named(edge.parent, 'p')} "
+                f"FROM {self.route(edge.child).source} "
+                f"JOIN {dialect.table(edge.parent)} p ON {self.shapes.refers(edge, 't', 'p')}"
+            )
         return (
             f"SELECT {self.shapes.named(edge.parent, 'p')} FROM {children} c "
             f"JOIN {dialect.table(edge.child)} t ON {self.shapes.same(edge.child, 't', 'c')} "

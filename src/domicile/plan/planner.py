@@ -54,7 +54,12 @@ class Planner:
     def __init__(
         self, survey: Survey, mandates: Sequence[Mandate], as_of: date,
         proposed: frozenset[str] = frozenset(), progress: Callable[[str], None] = lambda _: None,
+        in_place: bool = False,
     ) -> None:  # fmt: skip
+        """`in_place`: keys are listed only where the rows cannot be found without
+        (`plan/route.py`); for apply, which looks at each row a few times, not again and again.
+        """
+        self.in_place = in_place
         self.survey = survey
         self.mandates = mandates
         self.as_of = as_of
@@ -103,6 +108,7 @@ class Planner:
             stubs=cell.stubs,
             ghosts=ghosts_of(cell.session, cell.graph, cell.people, tables, cell.ghosts),
             lookups=lookups_of(cell.people),
+            in_place=self.in_place and cell.session.dialect.name == "postgres",
         )
         ownership.run()
         verdicts = Verdicts(cell.session, cell.graph, ownership, spans)

@@ -67,7 +67,8 @@ class Verdicts:
             mixed = f"w.hi >= {BLOCK} AND NOT {same} AND {real}"
             # A person's row that nobody shares has one label, and is about nobody else.
             alone = table in self.ownership.alone
-            if role == "plain" and not alone and self.work.any(work + " w", mixed):
+            single = table in self.ownership.single
+            if role == "plain" and not alone and not single and self.work.any(work + " w", mixed):
                 self.mixed.add(table)
                 parts += self._joint(table, work, keys, mixed)
             elif role == "attachment":

@@ -78,23 +78,31 @@ class Shapes:
 
     def joined(self, edge: Edge, child: str, work: str, relation: str) -> str:
         """`JOIN relation work ON …`: from a child row to the work table of the parent."""
-        identity = self.identity(edge.parent) if edge.parent else ()
-        if edge.subject:  # the register is in another store: its keys came as text
-            value = self.value(edge, child, edge.columns[0])
-            kind: Kind = "text" if edge.json else self._kind(edge, edge.columns[0])
-            return f"JOIN {relation} {work} ON {work}.k1 = {self.dialect.text(value, kind)}"
-        if identity and set(identity) == set(edge.parent_columns):
-            to = {p: c for c, p in zip(edge.columns, edge.parent_columns, strict=True)}
-            parent = self.graph.table(edge.parent)
-            on = " AND ".join(
-                self._equal(edge, child, to[p], f"{work}.k{i + 1}", parent.column(p).kind)
-                for i, p in enumerate(identity)
-            )
-            return f"JOIN {relation} {work} ON {on}"
+        if self.by_key(edge):
+            return f"JOIN {relation} {work} ON {self.matches(edge, child, work)}"
         base = f"{child}_{work}"
         return (
             f"JOIN {self.dialect.table(edge.parent)} {base} ON {self.refers(edge, child, base)} "
             f"JOIN {relation} {work} ON {self.same(edge.parent, base, work)}"
+        )
+
+    def by_key(self, edge: Edge) -> bool:
+        """Whether an edge refers to the very columns by which work tables name the parent."""
+        return bool(edge.subject) or (
+            bool(named := self.identity(edge.parent)) and set(named) == set(edge.parent_columns)
+        )
+
+    def matches(self, edge: Edge, child: str, work: str) -> str:
+        """Along an edge that is `by_key`, a row `child` refers to the one that `work` names."""
+        if edge.subject:  # the register is in another store: its keys came as text
+            value = self.value(edge, child, edge.columns[0])
+            kind: Kind = "text" if edge.json else self._kind(edge, edge.columns[0])
+            return f"{work}.k1 = {self.dialect.text(value, kind)}"
+        to = {p: c for c, p in zip(edge.columns, edge.parent_columns, strict=True)}
+        parent = self.graph.table(edge.parent)
+        return " AND ".join(
+            self._equal(edge, child, to[p], f"{work}.k{i + 1}", parent.column(p).kind)
+            for i, p in enumerate(self.identity(edge.parent))
         )
 
     def _kind(self, edge: Edge, column: str) -> Kind:
@@ -139,14 +147,19 @@ class Ownership:
     def __init__(
         self, session: Session, graph: Graph, people: dict[str, str], prefix: str = "",
         stubs: Mapping[str, str] | None = None, ghosts: Mapping[str, str] | None = None,
-        lookups: Mapping[str, Looks] | None = None,
+        lookups: Mapping[str, Looks] | None = None, in_place: bool = False,
     ) -> None:  # fmt: skip
         """`people`: subject → its temporary table (k1 … kn, lo, hi, pmin, pmax).
 
         `stubs`: table → keys of rows that Domicile emptied; their own references say nothing.
         `ghosts`: table → lines for stubs, brought from the cell that has the real row.
         `lookups`: subject → how rows find its people without a join.
+        `in_place`: work tables of rows with a single way to one person are views; see `single`.
         """
+        self.in_place = in_place
+        self.single: dict[str, Edge] = {}
+        """With `in_place`, tables each row of which has one way to a person, over rows that have
+        but one themselves → the first edge of that way."""
         self.lookups = lookups or {}
         self.alone: dict[str, str] = {}
         """Tables each row of which is about one person at most → the rows that are, as a
@@ -232,10 +245,25 @@ class Ownership:
             if len(parts) == 1 and len(edges) == 1 and edges[0].subject in self.lookups:
                 into[table] = self._work.view(parts[0])
                 self.alone[table] = self._known(edges[0], self.lookups[edges[0].subject])
+                continue
+            self.single.pop(table, None)
+            if self._single(group, edges) and table not in self.ghosts:
+                self.single[table] = edges[0]
+                into[table] = self._work.view(parts[0])
             else:
                 into[table] = self._create(self._merged(table, parts))
         if any(inside.values()):
             self._close(tables, inside, into)
+
+    def _single(self, group: list[str], edges: list[Edge]) -> bool:
+        """Whether rows of a table can be left where they are: see `single`."""
+        if not self.in_place or len(group) != 1 or len(edges) != 1:
+            return False
+        table, edge = group[0], edges[0]
+        if table in self.stubs or not self.shapes.identity(table) or edge.parent == table:
+            return False
+        near = bool(edge.subject) or edge.parent in self.graph.registers
+        return self.shapes.by_key(edge) and (near or edge.parent in self.single)
 
     def _from(self, edge: Edge, into: dict[str, str]) -> str:
         """Lines for the child rows of one edge, from the parent's lines."""
