@@ -147,7 +147,10 @@ class Closure:
 
     def people(self) -> int:
         """The greatest number of a person whom going rows concern."""
-        lists = [*self._people.values(), *(g for t, g in self.going.items() if t not in self.routes)]
+        lists = [
+            *self._people.values(),
+            *(g for t, g in self.going.items() if t not in self.routes),
+        ]
         found = (self.session.query(f"SELECT max(phi) FROM {rows} g")[0][0] for rows in lists)
         return max((int(f or 0) for f in found), default=0)
 

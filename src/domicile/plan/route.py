@@ -58,9 +58,7 @@ class Route:
         return ["t", *(j.alias for j in self.joins[:-1])]
 
 
-def along(
-    ownership: Ownership, graph: Graph, table: str, people: Callable[[Edge], str]
-) -> Route:
+def along(ownership: Ownership, graph: Graph, table: str, people: Callable[[Edge], str]) -> Route:
     """The route of a table in `ownership.single`; `people` names the people behind its last edge,
     by their key (k1 … kn, label, plo, phi)."""
     shapes = ownership.shapes
