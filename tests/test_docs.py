@@ -152,10 +152,11 @@ def estate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def keys(command: str) -> dict[str, tuple[set[str], set[str]]]:
+def keys(command: str, section: str = "## JSON") -> dict[str, tuple[set[str], set[str]]]:
     """Of a page's table under JSON: key → (words that must be keys below it, words that may be)."""
     found = {}
-    for line in page(command).partition("## JSON")[2].splitlines():
+    text = page(command).partition(f"{section}\n")[2]
+    for line in re.split(r"^#{2,} ", text, maxsplit=1, flags=re.M)[0].splitlines():
         cells = line.strip().strip("|").split("|")
         if len(cells) != 2 or "`" not in cells[0]:
             continue
@@ -174,9 +175,9 @@ def below(value: Any) -> set[str]:
     return set()
 
 
-def said(command: str, document: dict[str, Any]) -> None:
+def said(command: str, document: dict[str, Any], section: str = "## JSON") -> None:
     """The page lists the document's keys, all of them and no others, and those one level down."""
-    listed = keys(command)
+    listed = keys(command, section)
     assert set(document) == set(listed)
     for key, (must, may) in listed.items():
         there = below(document[key])

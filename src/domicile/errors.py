@@ -9,6 +9,7 @@
     │   │                              (3 from commands that only read: nothing was begun)
     │   │   └── StoreBusy        5     others hold what is needed; tried again, then run again
     │   └── FidelityError        4     a type would lose something; named, nothing copied
+    ├── FleetError               3     correct the fleet's source or its credentials, or wait
     ├── PlanRefused              4     make a new plan, raise the cap, or get the approval
     ├── Stopped                  5     run the same command again to resume
     └── EvidenceError            1     the log or a proof does not verify
@@ -77,6 +78,16 @@ class FidelityError(StoreError):
     """A value or type cannot be carried to the other kind of store without loss."""
 
     exit_code = 4
+
+
+class FleetError(DomicileError):
+    """An inventory cannot be read, or says what it cannot mean; what was known stays."""
+
+    exit_code = 3
+
+    def __init__(self, fleet: str, message: str, *, hint: str = "") -> None:
+        super().__init__(f"fleet {fleet}: {message}", hint=hint)
+        self.fleet = fleet
 
 
 class PlanRefused(DomicileError):

@@ -32,6 +32,7 @@ COMMANDS = {
     "apply": "Carry out a plan, or resume it.",
     "verify": "Check the stores against the mandates, and the log against its key.",
     "undo": "Make the plan that takes a finished move back.",
+    "devices": "Fleets of devices: forbidden apps, notices, access.",
     "log": "Show, prove and check the evidence.",
     "demo": "Run a whole estate on this machine, end to end.",
 }

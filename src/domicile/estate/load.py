@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from domicile.estate import declared, urls
+from domicile.estate import declared, fleets, urls
 from domicile.estate.declared import country
 from domicile.estate.document import Document, Key, digest, read_document
 from domicile.estate.model import Estate, Organisation, Owner, Store
@@ -50,6 +50,8 @@ def load_estate(path: str | Path, env: Mapping[str, str] = os.environ) -> Estate
         flows=declared.flows(document, stores),
         legal_holds=declared.legal_holds(document, stores, subjects),
         mandate_files=tuple(data.get("mandates", ())),
+        fleets=fleets.fleets(document),
+        devices=fleets.settings(document),
     )
 
 
@@ -57,7 +59,11 @@ def _stores(document: Document, env: Mapping[str, str]) -> tuple[Store, ...]:
     directory = Path(document.file).absolute().parent
     places: dict[tuple[str, str], str] = {}
     stores = []
-    for name, body in document.data["stores"].items():
+    if "stores" not in document.data and "fleets" not in document.data:
+        raise document.error(
+            (), "the key stores is missing", hint="An estate has stores, or fleets of devices."
+        )
+    for name, body in document.data.get("stores", {}).items():
         key: Key = ("stores", name)
         written = body["url"]
         try:
@@ -93,9 +99,10 @@ def _digest(document: Document) -> str:
     somebody wrote into a URL could be found again from it by trying."""
     stores = {
         name: {**body, "url": urls.safe(body["url"])}
-        for name, body in document.data["stores"].items()
+        for name, body in document.data.get("stores", {}).items()
     }
-    return digest({**document.data, "stores": stores})
+    data = {key: value for key, value in document.data.items() if key != "devices"}
+    return digest({**data, "stores": stores} if stores else data)
 
 
 def _only_urls_have_variables(document: Document) -> None:

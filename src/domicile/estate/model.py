@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 
@@ -167,6 +168,73 @@ class ColumnVerdict:
 
 
 @dataclass(frozen=True)
+class Fleet:
+    """Devices as one device management system, or one file, reports them.
+
+    `secret` is the name of an environment variable; its value is read when it is used, and kept
+    nowhere.
+    """
+
+    name: str
+    source: str  # csv, json, graph
+    file: str = ""  # absolute
+    url: str = ""
+    tenant: str = ""
+    client: str = ""
+    login: str = ""
+    secret: str = ""
+    ownership: str = ""  # corporate, personal, contractor; where the inventory does not say
+    scope: str = ""  # all, managed; where the inventory does not say
+
+
+@dataclass(frozen=True)
+class Mail:
+    """How mail is sent: `server` is smtp://host:port or smtps://host:port."""
+
+    server: str
+    sender: str
+    user: str = ""
+    secret: str = ""
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """Where notices are also sent, signed with the secret in that environment variable."""
+
+    url: str
+    secret: str
+
+
+@dataclass(frozen=True)
+class DeviceException:
+    """A device that a ban does not reach from one day until the end of another."""
+
+    device: str
+    mandate: str
+    purpose: str
+    document: str
+    approved_by: str
+    until: date
+    start: date | None = None
+    fleet: str = ""
+    clause: str = ""
+
+
+@dataclass(frozen=True)
+class DeviceSettings:
+    """How owners of devices are told, and who is excepted."""
+
+    people: str = ""  # absolute file of owners
+    language: str = "en"
+    timezone: str = "UTC"
+    contact: str = ""
+    page: str = ""
+    mail: Mail | None = None
+    webhook: Webhook | None = None
+    exceptions: tuple[DeviceException, ...] = ()
+
+
+@dataclass(frozen=True)
 class Estate:
     """Everything declared in `estate.yaml`, checked and normalised."""
 
@@ -184,6 +252,8 @@ class Estate:
     flows: tuple[Flow, ...] = ()
     legal_holds: tuple[LegalHold, ...] = ()
     mandate_files: tuple[str, ...] = ()
+    fleets: tuple[Fleet, ...] = ()
+    devices: DeviceSettings = DeviceSettings()
 
     def store(self, name: str) -> Store:
         """The store of that name. Raises KeyError."""

@@ -68,6 +68,18 @@ CHECKS = frozenset({
 })  # fmt: skip
 """A check's status (design.md, section 9)."""
 
+VERDICTS = frozenset({
+    "absent", "not_observable", "present", "stale"
+})  # fmt: skip
+"""What is known of a forbidden app on a device."""
+
+STANDINGS = frozenset({
+    "absent", "attested", "before_deadline", "compliant", "excepted", "given_up", "gone",
+    "in_grace", "no_device", "not_compliant", "not_covered", "not_in_effect", "not_observable",
+    "other_owner", "present", "reported_only", "stale", "undecided", "unknown_device"
+})  # fmt: skip
+"""Why a device is let through or refused."""
+
 OPERATION = Choice("operation", OPERATIONS)
 REASON = Choice("reason", REASONS)
 OUTCOME = Choice("outcome", OUTCOMES)
@@ -178,6 +190,14 @@ KINDS: dict[str, Kind] = {
         _kind("undo", "A plan was made from a journal, to take a finished plan back.",
               {"plan": DIGEST, "undoes": DIGEST, "steps": COUNT},
               rows=COUNT, people=COUNT, journal_digest=DIGEST),
+        _kind("device_sync", "The inventory of a fleet was read to its end.",
+              {"fleet": NAME, "run": RUN, "devices": COUNT},
+              mandates=_MANDATES, gone=COUNT, resumed=FLAG, **dict.fromkeys(VERDICTS, COUNT)),
+        _kind("device_standing", "What a clause says of devices is another than before.",
+              {"fleet": NAME, "mandate": NAME, "clause": NAME, "allowed": FLAG,
+               "reason": Choice("standing", STANDINGS), "devices": COUNT},
+              verdict=Choice("verdict", VERDICTS), before=FLAG, run=RUN,
+              commitments=ListOf("list of commitments", COMMITMENT, 900)),
     )
 }  # fmt: skip
 """Every kind of entry by name."""

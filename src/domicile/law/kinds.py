@@ -32,7 +32,7 @@ _KINDS = {
     "answer": Kind(("report", "answer"), _LATER + "export and erase will"),
     "report": Kind(("report", "notify"), _LATER + "review will"),
     "offer": Kind(("report", "withdraw", "restrict"), _LATER + "review will"),
-    "install": Kind(("notify", "block", "report"), _LATER + "devices will"),
+    "install": Kind(("notify", "block", "report"), "devices"),
     "compensate": Kind(("register",), _LATER + "claims will"),
 }
 

@@ -28,8 +28,8 @@ _BESIDE = tuple(key for name in KINDS for key in kinds.kind(name).beside)
 _ABOUT = ("citation", "source", "verified", "note")  # where a clause's facts are from
 _WHEN = ("status", "effective", "until", "deadline")  # where they are not the mandate's
 _COUNTRIES = ("country", "not_country", "recipient_country")
-_LISTS = ("operator", "employer", "role", "recipients", "language", "to", "services", "apps",
-          "exceptions")  # fmt: skip
+_LISTS = ("operator", "employer", "role", "recipients", "language", "to", "services",
+          "exceptions", "titles", "sdks", "domains", "fleets", "groups")  # fmt: skip
 _USES = ("purposes", "forbid", "needs_consent", "uses")
 _DATES = ("by", "from", "until")
 
@@ -321,6 +321,8 @@ def _body(document: Document, key: Key, body: Mapping[str, Any], day: date) -> d
             result[name] = list(uses(document, at, _list(value)))
         elif name in _LISTS:
             result[name] = _list(value)
+        elif name == "apps":
+            result[name] = _apps(value)
         elif name in _DATES:
             _date(document, at, value)
     return result
@@ -338,6 +340,13 @@ def _expand(document: Document, key: Key, given: Any, day: date) -> frozenset[st
 
 def _list(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
+
+
+def _apps(value: Any) -> dict[str, list[str]]:
+    """Identifiers by platform; those without one stand under `any`."""
+    if isinstance(value, dict):
+        return {platform: _list(names) for platform, names in value.items()}
+    return {"any": _list(value)}
 
 
 def _date(document: Document, key: Key, text: str) -> date:

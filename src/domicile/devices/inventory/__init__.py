@@ -1,0 +1,1 @@
+"""Inventories: what reports devices, one file a kind, behind one interface."""

@@ -1,0 +1,34 @@
+"""Which inventory reads which kind of source."""
+
+from __future__ import annotations
+
+from domicile.devices.ban import Ban
+from domicile.devices.inventory.base import Inventory, MakeInventory
+from domicile.estate.model import Fleet
+
+
+def _csv(fleet: Fleet, ban: Ban) -> Inventory:
+    from domicile.devices.inventory.files import CsvInventory
+
+    return CsvInventory(fleet, ban)
+
+
+def _json(fleet: Fleet, ban: Ban) -> Inventory:
+    from domicile.devices.inventory.files import JsonInventory
+
+    return JsonInventory(fleet, ban)
+
+
+def _graph(fleet: Fleet, ban: Ban) -> Inventory:
+    from domicile.devices.inventory.graph import GraphInventory
+
+    return GraphInventory(fleet, ban)
+
+
+SOURCES: dict[str, MakeInventory] = {"csv": _csv, "json": _json, "graph": _graph}
+"""By the `source` of a fleet; each imports what it needs when it is asked for."""
+
+
+def open_inventory(fleet: Fleet, ban: Ban) -> Inventory:
+    """The inventory of a fleet. Raises FleetError when its secret is missing."""
+    return SOURCES[fleet.source](fleet, ban)
