@@ -112,10 +112,13 @@ def test_a_conflict_with_its_person(estate: Path, capsys: pytest.CaptureFixture[
     children = children.replace("residence: [US]", "age: {under: 16}").replace(", deadline", "")
     (estate.parent / "kids.yaml").write_text(children, encoding="utf-8")
     document = checked(estate, capsys, "--mandate", str(estate.parent / "kids.yaml"))
-    (conflict,) = document["conflicts"]
-    assert conflict["in_law"]
-    assert conflict["example"]["residence"] == "US"
-    assert {each["mandate"] for each in conflict["clauses"]} == {"us", "kids"}
+    assert [conflict["about"] for conflict in document["conflicts"]] == ["rest", "look"]
+    for conflict in document["conflicts"]:
+        assert conflict["in_law"]
+        assert conflict["example"]["residence"] == "US"
+        assert conflict["who"].startswith("a child of ")
+        assert "extends" in conflict["resolve"]
+        assert {each["mandate"] for each in conflict["clauses"]} == {"us", "kids"}
 
 
 def test_a_bad_declaration_exits_2_with_its_line(

@@ -42,6 +42,7 @@ def command(estate: Path, extra: Sequence[str], as_of: datetime | None, out: Out
     """
     from domicile.estate.load import load_estate
     from domicile.law.conflicts import conflicts
+    from domicile.law.idle import idle
     from domicile.law.load import load_mandates
 
     day = as_of.date() if as_of else datetime.now(UTC).date()
@@ -53,6 +54,10 @@ def command(estate: Path, extra: Sequence[str], as_of: datetime | None, out: Out
     warnings = [*_warnings(declared, mandates, day), *alone]
     document = _document(declared, mandates, found, warnings, day)
     document["findings"] = _flows(declared, mandates, day)
+    document["idle"] = [
+        {"mandate": i.mandate, "clause": i.clause, "state": i.state, "reason": i.reason}
+        for i in idle(declared, mandates, day)
+    ]
     out.emit(document, lambda: _show(out, document))
     return 0
 
@@ -123,6 +128,9 @@ def _document(
                 "category": c.category,
                 "example": c.person._asdict(),
                 "in_law": c.in_law,
+                "about": c.about,
+                "who": c.example,
+                "resolve": c.resolve,
                 "detail": str(c),
             }
             for c in found
@@ -185,7 +193,9 @@ def _show(out: Output, document: dict[str, Any]) -> None:
             ],
         )
     for conflict in document["conflicts"]:
-        out.warn(f"conflict: {conflict['detail']}")
+        out.warn(f"conflict: {conflict['detail']}; {conflict['resolve']}")
+    for each in document["idle"]:
+        out.detail(f"{each['mandate']}/{each['clause']} is {each['state']}: {each['reason']}")
     for warning in document["warnings"]:
         out.warn(warning)
     out.say("No store was looked into: `domicile map` holds the declaration against the stores.")
@@ -201,7 +211,7 @@ def _said(clause: dict[str, Any]) -> str:
 
 
 def _warnings(estate: Estate, mandates: Sequence[Mandate], day: date) -> Iterator[str]:
-    from domicile.law.conflicts import allows
+    from domicile.law.idle import forbidden_stores
 
     known = {organisation.name for organisation in estate.organisations}
     known |= {estate.controller.name} if estate.controller else set()
@@ -230,13 +240,12 @@ def _warnings(estate: Estate, mandates: Sequence[Mandate], day: date) -> Iterato
         for clause in mandate.clauses:
             for operator in sorted(clause.operators - known):
                 yield f"mandate {mandate.id}/{clause.id}: {operator} is not declared"
-    rests = [c for m in mandates if m.makes_steps(day) for c in m.clauses if c.kind == "store"]
-    for store in estate.stores:
-        if rests and not any(allows(clause, store) for clause in rests):
-            yield (
-                f"store {store.name} ({store.country}, {store.operator}): no store clause allows"
-                " the data of anyone protected there"
-            )
+    for name, _ in forbidden_stores(estate, mandates, day):
+        store = estate.store(name)
+        yield (
+            f"store {store.name} ({store.country}, {store.operator}): no store clause allows"
+            " the data of anyone protected there"
+        )
 
 
 def _asks_age(mandate: Mandate, subject: str) -> bool:

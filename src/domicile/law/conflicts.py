@@ -1,8 +1,9 @@
-"""Store clauses that cannot all be met for one person, found before they bite.
+"""Clauses that cannot all be met for one person, found before they bite.
 
-Complete for `store` clauses: residence, age, subject and category are each cut into the classes
-that the mandates can tell apart, and every combination is tried with the conditions themselves
-(`Condition.holds`), so that this reading cannot differ from the others.
+Complete for where data may rest (`store`) and who may see them (`access`): every class of people,
+data, stores and principals is tried with the conditions themselves (`Condition.holds`), so that
+this reading cannot differ from the others. Access clauses that ask for a form, a role or a purpose
+narrow how data are shown and never exclude everybody: they are left out.
 """
 
 from __future__ import annotations
@@ -10,21 +11,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import product
+from typing import Literal
 
-from domicile.estate.categories import covers
 from domicile.estate.model import Estate, Store
+from domicile.law import classes
 from domicile.law.condition import Condition, Person, protects_condition
+from domicile.law.control import organisations
 from domicile.law.model import Clause, Mandate
 
-_ELSEWHERE = "ZZ"  # ISO 3166-1 leaves it to users: a country that no mandate names
+FAMILY = {"store": "rest", "access": "look"}
+NARROWS = ("form", "role", "purposes")
+"""What an access clause asks for beside who may see data."""
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """Clauses that no store satisfies together, and a person who would need one.
+    """Clauses that cannot be met together, and a person who would need it.
 
-    `in_law` when no store anywhere could; otherwise the estate only lacks one.
+    `in_law` when no store (or principal) anywhere could; otherwise the estate only lacks one.
     """
 
     clauses: tuple[tuple[str, str], ...]  # (mandate, clause)
@@ -32,10 +36,15 @@ class Conflict:
     category: str
     person: Person
     in_law: bool
+    about: Literal["rest", "look"] = "rest"
+    example: str = ""  # the person in words
+    resolve: str = ""  # what would resolve it
 
     def __str__(self) -> str:
         named = " and ".join(f"{mandate}/{clause}" for mandate, clause in self.clauses)
-        who = f"a person {_whose(self.person)} ({self.category} data in {self.holds})"
+        who = f"{self.example} ({self.category} data in {self.holds})"
+        if self.about == "look":
+            return f"{named} cannot be met together for {who}: nobody anywhere may see them"
         if self.in_law:
             return f"{named} cannot be met together for {who}: no store anywhere could hold it"
         if len(self.clauses) == 1:
@@ -44,10 +53,18 @@ class Conflict:
 
 
 @dataclass(frozen=True)
-class _Duty:
+class Duty:
+    """A clause in effect, and whom and what it is about."""
+
     mandate: Mandate
     clause: Clause
     condition: Condition
+    categories: tuple[str, ...]
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Mandate and clause."""
+        return self.mandate.id, self.clause.id
 
 
 def allows(clause: Clause, store: Store) -> bool:
@@ -57,59 +74,127 @@ def allows(clause: Clause, store: Store) -> bool:
     )
 
 
-def conflicts(estate: Estate, mandates: Sequence[Mandate], as_of: date) -> tuple[Conflict, ...]:
-    """Sets of clauses in effect that leave somebody's data no store, each once, with an example.
-
-    Whoever is left without a store is in one of them; of several such sets for the same people,
-    the first that cannot be made smaller is told.
-
-    Clauses that say `otherwise: erase` need no store and are left out.
-    """
-    duties = [
-        _Duty(mandate, clause, protects_condition(mandate.protects, as_of))
+def duties(
+    mandates: Sequence[Mandate], as_of: date, about: Literal["rest", "look"]
+) -> list[Duty]:  # fmt: skip
+    """The clauses in effect of one family. `otherwise: erase` needs no store and is left out."""
+    return [
+        Duty(
+            mandate,
+            clause,
+            protects_condition(mandate.protects, as_of),
+            tuple(clause.body.get("categories", ())) or mandate.protects.categories,
+        )
         for mandate in mandates
         for clause in mandate.clauses
-        if mandate.binds(clause, as_of) and clause.kind == "store" and clause.otherwise != "erase"
+        if mandate.binds(clause, as_of)
+        and FAMILY.get(clause.kind) == about
+        and clause.otherwise != "erase"
+        and not any(key in clause.body for key in NARROWS)
     ]
+
+
+def conflicts(estate: Estate, mandates: Sequence[Mandate], as_of: date) -> tuple[Conflict, ...]:
+    """Sets of clauses in effect that leave somebody's data no store, or nobody to see them.
+
+    Each set is told once, with an example. Whoever is left without is in one of them; of several
+    such sets for the same people, the first that cannot be made smaller is told.
+    """
     found: dict[tuple[object, ...], Conflict] = {}
-    labels = sorted(
-        {subject.register.holds for subject in estate.subjects}
-        | {link.source.table.holds for link in estate.links}
-    )
-    people = list(_people(estate, duties, as_of))
-    for category in sorted({each for duty in duties for each in duty.mandate.protects.categories}):
-        about = [
-            d for d in duties if any(covers(c, category) for c in d.mandate.protects.categories)
-        ]
-        for person in people:
-            binding = [duty for duty in about if duty.condition.holds(person)]
-            for label in labels:
-                for conflict in _conflicts(estate, label, category, person, binding):
-                    found.setdefault((conflict.clauses, label), conflict)
+    for conflict in (*_rest(estate, mandates, as_of), *_look(estate, mandates, as_of)):
+        found.setdefault((conflict.about, conflict.clauses, conflict.holds), conflict)
     return tuple(found.values())
 
 
-def _conflicts(
-    estate: Estate, label: str, category: str, person: Person, binding: Sequence[_Duty]
-) -> Iterator[Conflict]:
-    """The smallest sets of the binding clauses that no store, anywhere or declared, satisfies."""
+def _bound(
+    estate: Estate, mine: Sequence[Duty], as_of: date
+) -> Iterator[tuple[str, Person, tuple[Duty, ...]]]:
+    """Category, person and the clauses that bind both, each set of clauses once a category."""
+    everybody = [
+        (person, frozenset(n for n, duty in enumerate(mine) if duty.condition.holds(person)))
+        for person in classes.people(estate.subjects, [d.condition for d in mine], as_of)
+    ]
+    for category in classes.categories(c for duty in mine for c in duty.categories):
+        about = frozenset(n for n, d in enumerate(mine) if classes.about(d.categories, category))
+        seen: set[frozenset[int]] = set()
+        for person, holding in everybody:
+            binding = holding & about
+            if binding and binding not in seen:
+                seen.add(binding)
+                yield category, person, tuple(mine[n] for n in sorted(binding))
 
-    def without_store(duties: Sequence[_Duty]) -> bool:
-        return _without_store(estate, label, duties)
 
-    for fails in (_impossible, without_store):
-        if fails(binding):
-            least = _least(binding, fails)
+def _rest(estate: Estate, mandates: Sequence[Mandate], as_of: date) -> Iterator[Conflict]:
+    for category, person, binding in _bound(estate, duties(mandates, as_of, "rest"), as_of):
+        for label in classes.labels(estate):
+
+            def without_store(least: Sequence[Duty], label: str = label) -> bool:
+                return _without_store(estate, label, least)
+
+            for fails in (_impossible, without_store):
+                if fails(binding):
+                    least = _least(binding, fails)
+                    in_law = _impossible(least)
+                    yield Conflict(
+                        clauses=tuple(duty.name for duty in least),
+                        holds=label,
+                        category=category,
+                        person=person,
+                        in_law=in_law,
+                        example=classes.described(person, as_of),
+                        resolve=_a_place(least, label, in_law=in_law),
+                    )
+
+
+def _look(estate: Estate, mandates: Sequence[Mandate], as_of: date) -> Iterator[Conflict]:
+    mine = duties(mandates, as_of, "look")
+    declared = organisations(estate)
+    asking = classes.principals([duty.clause for duty in mine], declared)
+
+    def nobody(binding: Sequence[Duty]) -> bool:
+        return bool(binding) and all(
+            any(classes.denies(duty.clause, each, declared) for duty in binding) for each in asking
+        )
+
+    for category, person, binding in _bound(estate, mine, as_of):
+        if not nobody(binding):
+            continue
+        least = _least(binding, nobody)
+        for label in classes.labels(estate):
             yield Conflict(
-                clauses=tuple((duty.mandate.id, duty.clause.id) for duty in least),
+                clauses=tuple(duty.name for duty in least),
                 holds=label,
                 category=category,
                 person=person,
-                in_law=_impossible(least),
+                in_law=True,
+                about="look",
+                example=classes.described(person, as_of),
+                resolve="name a country or an employer that all of them let in, "
+                "or adapt one of them (extends) for these people",
             )
 
 
-def _least(binding: Sequence[_Duty], fails: Callable[[Sequence[_Duty]], bool]) -> list[_Duty]:
+def _a_place(least: Sequence[Duty], label: str, *, in_law: bool) -> str:
+    """What would resolve that there is no store."""
+    ids = " or ".join(dict.fromkeys(duty.mandate.id for duty in least))
+    if in_law:
+        return f"adapt {ids} (extends): let them share a place, or leave these people out of one"
+    parts = []
+    countries = _common([duty.clause.countries for duty in least])
+    operators = _common([duty.clause.operators for duty in least])
+    if countries:
+        parts.append("in " + " or ".join(sorted(countries)[:4]))
+    if operators:
+        parts.append("run by " + " or ".join(sorted(operators)))
+    return " ".join([f"declare a store that holds {label}", *parts])
+
+
+def _common(named: Sequence[frozenset[str]]) -> frozenset[str]:
+    given = [each for each in named if each]
+    return frozenset.intersection(*given) if given else frozenset()
+
+
+def _least(binding: Sequence[Duty], fails: Callable[[Sequence[Duty]], bool]) -> list[Duty]:
     """Leave out what is not needed for it to fail."""
     least = list(binding)
     for duty in binding:
@@ -119,13 +204,13 @@ def _least(binding: Sequence[_Duty], fails: Callable[[Sequence[_Duty]], bool]) -
     return least
 
 
-def _without_store(estate: Estate, label: str, binding: Sequence[_Duty]) -> bool:
+def _without_store(estate: Estate, label: str, binding: Sequence[Duty]) -> bool:
     return bool(binding) and not any(
         all(allows(duty.clause, store) for duty in binding) for store in estate.cells(label)
     )
 
 
-def _impossible(binding: Sequence[_Duty]) -> bool:
+def _impossible(binding: Sequence[Duty]) -> bool:
     """Whether the clauses name countries, or operators, that have none in common."""
     for named in (
         [duty.clause.countries for duty in binding if duty.clause.countries],
@@ -134,30 +219,3 @@ def _impossible(binding: Sequence[_Duty]) -> bool:
         if len(named) > 1 and not frozenset.intersection(*named):
             return True
     return False
-
-
-def _people(estate: Estate, duties: Sequence[_Duty], as_of: date) -> Iterator[Person]:
-    """One person for each class that the duties can tell apart."""
-    countries: dict[frozenset[int], str] = {}  # by which mandates name it
-    every = sorted({code for duty in duties for code in duty.mandate.protects.residence})
-    for code in [*every, _ELSEWHERE]:
-        naming = frozenset(
-            index for index, duty in enumerate(duties) if code in duty.mandate.protects.residence
-        )
-        countries.setdefault(naming, code)
-    ages = {1, 40}
-    for duty in duties:
-        for age in (duty.mandate.protects.age_under, duty.mandate.protects.age_from):
-            ages |= {age - 1, age} if age else set()
-    births = [None, *(f"{as_of.year - age:04d}-01-01" for age in sorted(ages) if age >= 0)]
-    subjects = [subject.name for subject in estate.subjects]
-    for residence, born, subject in product([*countries.values(), None], births, subjects):
-        yield Person(residence, born, subject)
-
-
-def _whose(person: Person) -> str:
-    where = {None: "of unknown residence", _ELSEWHERE: "resident anywhere else"}.get(
-        person.residence, f"resident in {person.residence}"
-    )
-    born = f", born {person.born}" if person.born else ""
-    return f"{where}{born} ({person.subject})"
