@@ -125,6 +125,38 @@ def test_each_write_failing_leaves_the_old_or_the_new_head(
 
 
 @pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("where", ["head", "log"])
+def test_each_write_failing_with_the_head_apart(tmp_path: Path, where: str, form: str) -> None:
+    """The head is in another directory: its swap, and the checkpoint after it, may fail too."""
+    outcomes = set()
+    for at in range(1 if where == "head" else 12):  # an append swaps the head once
+        directory, memory = tmp_path / f"log{at}", tmp_path / f"memory{at}"
+        memory.mkdir()
+        Log.open(directory, origin=ORIGIN, key=KEY, memory=memory).append(entries(0, 200))
+        head = Broken(memory, form, at if where == "head" else -1)
+        files = Broken(directory, form, at if where == "log" else -1)
+        log = Log.open(directory, origin=ORIGIN, key=KEY, files=files, memory=head)
+        stopped = False
+        try:
+            log.append(entries(200, 260))
+        except Stopped:
+            stopped = True
+        files.fails_at = -1
+        again = Log.open(directory, origin=ORIGIN, key=KEY, memory=memory)
+        assert stopped or again.size == 260
+        outcomes.add((stopped, again.size))
+        assert list(again.entries()) == list(enumerate(entries(0, again.size)))
+        again.append(entries(300, 310))
+        log.append(entries(310, 320))  # the one that failed goes on too
+        assert fsck(directory, KEY.verifier) == []
+        assert LogReader(directory, KEY.verifier).size == again.size + 10
+    if where == "head":
+        assert outcomes == {(True, 260 if form == "persisted" else 200)}
+    else:  # (True, 260): the head was swapped, and the checkpoint was not published
+        assert outcomes == {(False, 260), (True, 200), (True, 260)}
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_two_failures_in_a_row(tmp_path: Path, form: str) -> None:
     """What a first interrupted append left never contradicts what later ones write."""
     for first in range(6):

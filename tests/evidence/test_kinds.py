@@ -16,7 +16,7 @@ from domicile.evidence import kinds
 from domicile.evidence.fields import Choice, Count, FieldType, Flag, ListOf, Record, Text
 from domicile.evidence.kinds import KINDS
 from domicile.evidence.log import Log
-from tests.evidence.making import DIGEST, entry, make_log
+from tests.evidence.making import DIGEST, KEY, entry, make_log
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "evidence.md"
 VALIDATORS = {name: Draft202012Validator(kind.schema()) for name, kind in KINDS.items()}
@@ -24,6 +24,8 @@ SAMPLES = {
     "name": "app.customer", "time (RFC 3339, UTC)": "2026-01-23T10:00:00.123Z",
     "date": "2026-01-23", "digest (sha256:hex)": DIGEST,
     "commitment (64 hexadecimal digits)": "ab" * 32, "run (hexadecimal)": "0123456789abcdef",
+    "verifier key (name+id+base64)": str(KEY.verifier),
+    "signature (base64 of 64 bytes)": "A" * 86 + "==",
     "country (ISO 3166-1 alpha-2) or ZZ for unknown": "NL", "version": "0.1.0",
 }  # fmt: skip
 

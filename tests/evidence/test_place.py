@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 
 from domicile.errors import EvidenceError
 from domicile.evidence import place
-from domicile.evidence.keys import VerifierKey
-from domicile.evidence.verify import verify_directory
+from domicile.evidence.keys import SigningKey, VerifierKey
+from domicile.evidence.log import Log
+from domicile.evidence.verify import fsck, verify_directory
 from tests.evidence.making import entry
 
 
@@ -65,13 +67,16 @@ def test_another_estate_s_state_is_refused(tmp_path: Path) -> None:
 
 def test_an_older_copy_of_the_log_is_refused(tmp_path: Path) -> None:
     log = place.open_log(tmp_path, "e")
-    head = tmp_path / "evidence" / "checkpoint"
-    old = head.read_bytes()
     log.append([entry(1)])
-    head.write_bytes(old)
-    with pytest.raises(EvidenceError, match="0 entries, but 1 were signed"):
+    old = Path(shutil.copytree(tmp_path / "evidence", tmp_path / "backup"))
+    log.append([entry(2)])
+    newest = (tmp_path / "evidence").rename(tmp_path / "newest")
+    old.rename(tmp_path / "evidence")
+    with pytest.raises(EvidenceError, match="1 entries, but 2 were signed"):
         place.open_log(tmp_path, "e")
-    head.write_bytes(log.checkpoint().encode())
+    shutil.rmtree(tmp_path / "evidence")
+    newest.rename(tmp_path / "evidence")
+    assert place.open_log(tmp_path, "e").size == 2
     (tmp_path / "keys" / "log.head").write_text("damaged")
     with pytest.raises(EvidenceError, match=r"log\.head"):
         place.open_log(tmp_path, "e")
@@ -101,3 +106,60 @@ def test_many_start_at_once_and_agree_on_one_key(tmp_path: Path) -> None:
         thread.join()
     assert len(heads) == 6
     assert len(set(heads)) == 1
+
+
+def test_a_lost_checkpoint_is_published_again_from_the_head(tmp_path: Path) -> None:
+    place.open_log(tmp_path, "e").append([entry(1)])
+    (tmp_path / "evidence" / "checkpoint").unlink()
+    assert place.open_log(tmp_path, "e").append([entry(2)]) == range(1, 2)
+    assert place.read_log(tmp_path).size == 2
+
+
+def test_a_lost_head_is_taken_from_the_checkpoint_unless_that_may_be_old(tmp_path: Path) -> None:
+    log = place.open_log(tmp_path, "e")
+    log.append([entry(1)])
+    published = (tmp_path / "evidence" / "checkpoint").read_bytes()
+    (tmp_path / "keys" / "log.head").unlink()
+    log = place.open_log(tmp_path, "e")
+    assert log.append([entry(2)]) == range(1, 2)
+    (tmp_path / "keys" / "log.head").unlink()
+    (tmp_path / "evidence" / "checkpoint").write_bytes(published)  # one behind, as after a crash
+    with pytest.raises(EvidenceError, match=r"is lost, and .* holds files beyond its 1 entries"):
+        place.open_log(tmp_path, "e")
+
+
+def test_an_older_head_with_a_later_log_catches_up(tmp_path: Path) -> None:
+    log = place.open_log(tmp_path, "e")
+    log.append([entry(1)])
+    old = (tmp_path / "keys" / "log.head").read_bytes()
+    log.append([entry(2)])
+    (tmp_path / "keys" / "log.head").write_bytes(old)  # a backup of the keys was put back
+    assert place.open_log(tmp_path, "e").size == 2
+
+
+def test_two_writers_with_a_copy_each_cannot_fork_the_log(tmp_path: Path) -> None:
+    one = place.open_log(tmp_path, "e")
+    one.append([entry(1)])
+    copy = Path(shutil.copytree(tmp_path / "evidence", tmp_path / "copy"))
+    key = SigningKey.load(tmp_path / "keys" / "log.key")
+    two = Log.open(copy, origin=one.head.origin, key=key, memory=tmp_path / "keys")
+    one.append([entry(2)])
+    with pytest.raises(EvidenceError):  # the head moved, and its tiles are not in this copy
+        two.append([entry(3)])
+    assert place.open_log(tmp_path, "e").size == 2
+    assert fsck(tmp_path / "evidence", one.verifier) == []
+
+
+def test_the_people_secret_rotates_and_older_ones_still_open(tmp_path: Path) -> None:
+    place.open_log(tmp_path, "e")
+    first = place.open_commitments(tmp_path).person("customer", "1")
+    assert place.rotate_commitments(tmp_path, "e") == 1
+    assert place.open_commitments(tmp_path).person("customer", "1") != first
+    assert place.open_commitments(tmp_path, generation=0).person("customer", "1") == first
+    assert place.rotate_commitments(tmp_path, "e") == 2
+    assert place.open_commitments(tmp_path, generation=0).person("customer", "1") == first
+    with pytest.raises(EvidenceError, match="cannot read"):
+        place.open_commitments(tmp_path, generation=7)
+    place.destroy_commitments(tmp_path)
+    assert list((tmp_path / "keys").glob("people.secret*")) == []
+    assert place.read_log(tmp_path).entry(1)["generation"] == 2

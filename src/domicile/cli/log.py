@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from domicile.cli.log_keys import destroy_people, keygen, rotate, rotate_people
 from domicile.cli.output import Output, estate_option, output_options
 
 if TYPE_CHECKING:
@@ -91,7 +92,47 @@ def proof(number: int, estate: Path, evidence: Path | None, key: str | None, out
             hint="`domicile log show` lists them with their numbers",
         )
     document = log.inclusion(number).to_json()
-    emit_json({**document, "entry": log.entry(number)})
+    rotations = {"rotations": log.rotations} if log.rotations else {}
+    emit_json({**document, "entry": log.entry(number), **rotations})
+    return 0
+
+
+@command.command(short_help="Print the proof that the log only grew since a head you kept.")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@estate_option
+@evidence_option
+@key_option
+@output_options
+def consistency(
+    checkpoint: Path, estate: Path, evidence: Path | None, key: str | None, out: Output
+) -> int:
+    """Print the proof that the log begins with what CHECKPOINT covered (RFC 6962, 2.1.2)."""
+    import base64
+
+    from domicile.cli.output import emit_json
+    from domicile.errors import EvidenceError, UsageError
+    from domicile.evidence.note import Checkpoint, parse_note
+
+    try:
+        kept = checkpoint.read_text("utf-8")
+    except OSError as e:
+        raise UsageError(f"cannot read {checkpoint}: {e.strerror}") from e
+    head = Checkpoint.parse(parse_note(kept.encode()).text)
+    log = _reader(estate, evidence, key)
+    if head.size > log.size:
+        raise EvidenceError(
+            f"the log has {log.size} entries, but {checkpoint} covers {head.size}",
+            hint="an older copy of the log was put back: restore the newest one from a mirror",
+        )
+    proof = log.consistency(head.size)
+    if proof.old_root != head.root:
+        raise EvidenceError(
+            f"the first {head.size} entries are not those that {checkpoint} covers",
+            hint="history was rewritten: keep both checkpoints as the proof",
+        )
+    path = [base64.b64encode(p).decode() for p in proof.path]
+    rotations = {"rotations": log.rotations} if log.rotations else {}
+    emit_json({"old": kept, "new": log.checkpoint(), "path": path, **rotations})
     return 0
 
 
@@ -128,6 +169,12 @@ def fsck(estate: Path, evidence: Path | None, key: str | None, out: Output) -> i
         human,
     )
     return 1 if wrong else 0
+
+
+for each in (keygen, rotate):
+    command.add_command(each)
+command.add_command(rotate_people, "rotate-people")
+command.add_command(destroy_people, "destroy-people")
 
 
 def _place(estate: Path, evidence: Path | None, key: str | None) -> tuple[Path, VerifierKey]:

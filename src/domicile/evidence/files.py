@@ -91,13 +91,13 @@ class Files:
             return
 
     @contextmanager
-    def writer(self, *, wait: float = 30.0) -> Iterator[None]:
+    def writer(self, *, wait: float = 30.0, lock: str = LOCK) -> Iterator[None]:
         """Be the only writer of this directory, across threads and processes.
 
         Raises Stopped when another writer holds the directory for longer than `wait` seconds,
         OSError when the lock file cannot be opened.
         """
-        fd = os.open(self.directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fd = os.open(self.directory / lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             deadline = time.monotonic() + wait
             while True:

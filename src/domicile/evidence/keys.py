@@ -23,6 +23,9 @@ from domicile.errors import EvidenceError
 ED25519 = b"\x01"
 """Signature type identifier byte (c2sp.org/signed-note, signature types)."""
 
+COSIGNATURE = b"\x04"
+"""Type byte of a witness's timestamped cosignatures (c2sp.org/tlog-cosignature, format)."""
+
 PRIVATE_PREFIX = "PRIVATE+KEY+"
 
 
@@ -39,25 +42,34 @@ def check_name(name: str) -> str:
     return name
 
 
-def key_id(name: str, public: bytes) -> bytes:
+def key_id(name: str, public: bytes, kind: bytes = ED25519) -> bytes:
     """The four bytes that name an Ed25519 key beside its name."""
-    return sha256(name.encode() + b"\n" + ED25519 + public).digest()[:4]
+    return sha256(name.encode() + b"\n" + kind + public).digest()[:4]
+
+
+def cosigned_text(text: str, time: int) -> bytes:
+    """What a witness signs: header, time in seconds since 1970, note text (tlog-cosignature)."""
+    return f"cosignature/v1\ntime {time}\n{text}".encode()
 
 
 @dataclass(frozen=True)
 class VerifierKey:
-    """What a verifier needs: a name and 32 bytes of Ed25519 public key."""
+    """What a verifier needs: a name, 32 bytes of Ed25519 public key, and what it signs.
+
+    A key of the type `ED25519` signs notes; one of `COSIGNATURE` only cosigns checkpoints.
+    """
 
     name: str
     public: bytes
+    type: bytes = ED25519
 
     @property
     def id(self) -> bytes:
         """The key's id, 4 bytes."""
-        return key_id(self.name, self.public)
+        return key_id(self.name, self.public, self.type)
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(ED25519 + self.public).decode()}"
+        return f"{self.name}+{self.id.hex()}+{base64.b64encode(self.type + self.public).decode()}"
 
     @classmethod
     def parse(cls, text: str) -> VerifierKey:
@@ -65,12 +77,12 @@ class VerifierKey:
         name, _, rest = text.strip().partition("+")
         identity, _, encoded = rest.partition("+")
         body = _decode(encoded)
-        if body is None or len(body) != 33 or body[:1] != ED25519:
+        if body is None or len(body) != 33 or body[:1] not in (ED25519, COSIGNATURE):
             raise EvidenceError(
                 "the verifier key is not name+id+base64 of an Ed25519 key",
                 hint="give the line of .domicile/keys/log.vkey, or the path of such a file",
             )
-        key = cls(check_name(name), body[1:])
+        key = cls(check_name(name), body[1:], body[:1])
         if key.id.hex() != identity.lower():
             raise EvidenceError(
                 f"the verifier key of {name} says id {identity[:16]}, "
@@ -93,7 +105,10 @@ class VerifierKey:
             ) from e
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
-        """Whether `signature` (64 bytes) is this key's over `message`."""
+        """Whether `signature` is this key's over `message`: 64 bytes, or a time before them."""
+        if self.type == COSIGNATURE:
+            time, signature = int.from_bytes(signature[:8], "big"), signature[8:]
+            message = cosigned_text(message.decode(), time)
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
         except (InvalidSignature, ValueError):
@@ -104,11 +119,12 @@ class VerifierKey:
 class SigningKey:
     """A named Ed25519 private key. Never printed: `repr` shows the name and the id only."""
 
-    def __init__(self, name: str, seed: bytes) -> None:
+    def __init__(self, name: str, seed: bytes, kind: bytes = ED25519) -> None:
         """`seed` is 32 bytes (RFC 8032, section 5.1.5). Raises EvidenceError, ValueError."""
         self._seed = seed
         self._private = Ed25519PrivateKey.from_private_bytes(seed)
-        self.verifier = VerifierKey(check_name(name), self._private.public_key().public_bytes_raw())
+        public = self._private.public_key().public_bytes_raw()
+        self.verifier = VerifierKey(check_name(name), public, kind)
 
     def __repr__(self) -> str:
         return f"SigningKey({self.verifier.name}+{self.verifier.id.hex()})"
@@ -119,9 +135,9 @@ class SigningKey:
         return self.verifier.name
 
     @classmethod
-    def generate(cls, name: str) -> SigningKey:
+    def generate(cls, name: str, kind: bytes = ED25519) -> SigningKey:
         """A new key from the operating system's randomness."""
-        return cls(name, os.urandom(32))
+        return cls(name, os.urandom(32), kind)
 
     @classmethod
     def load(cls, path: Path) -> SigningKey:
@@ -134,8 +150,9 @@ class SigningKey:
             raise EvidenceError(
                 f"{path} does not hold a signing key", hint="restore it from your backup of keys"
             )
-        key = cls(name, body[1:])
-        if body[:1] != ED25519 or key.verifier.id.hex() != identity:
+        key = cls(name, body[1:], body[:1])
+        known = body[:1] in (ED25519, COSIGNATURE)
+        if not known or key.verifier.id.hex() != identity:
             raise EvidenceError(
                 f"{path}: the key does not match its own id {identity[:16]}",
                 hint="the file is damaged: restore it from your backup of keys",
@@ -144,13 +161,29 @@ class SigningKey:
 
     def save(self, path: Path) -> None:
         """Write the key to a new file of mode 0600. Raises EvidenceError when it exists."""
-        encoded = base64.b64encode(ED25519 + self._seed).decode()
+        encoded = base64.b64encode(self.verifier.type + self._seed).decode()
         text = f"{PRIVATE_PREFIX}{self.name}+{self.verifier.id.hex()}+{encoded}\n"
         write_secret(path, text.encode())
 
     def sign(self, message: bytes) -> bytes:
-        """64 bytes of Ed25519 signature (RFC 8032)."""
+        """64 bytes of Ed25519 signature (RFC 8032). Raises EvidenceError for a witness's key."""
+        if self.verifier.type != ED25519:
+            raise EvidenceError(
+                f"{self.name} is a witness's key: it cosigns checkpoints and nothing else",
+                hint="use a key made without --witness",
+            )
         return self._private.sign(message)
+
+    def cosign(self, text: str, time: int) -> bytes:
+        """A timestamped cosignature of a checkpoint's text: 8 bytes of time, 64 of signature.
+
+        `time` is in seconds since 1970. Raises EvidenceError unless the key is a witness's.
+        """
+        if self.verifier.type != COSIGNATURE:
+            raise EvidenceError(
+                f"{self.name} is no witness's key", hint="make one: domicile log keygen --witness"
+            )
+        return time.to_bytes(8, "big") + self._private.sign(cosigned_text(text, time))
 
 
 def write_secret(path: Path, content: bytes) -> None:

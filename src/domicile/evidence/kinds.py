@@ -27,6 +27,11 @@ COMMITMENT = Text("commitment (64 hexadecimal digits)", r"[0-9a-f]{64}", 64)
 COUNTRY = Text("country (ISO 3166-1 alpha-2) or ZZ for unknown", r"[A-Z]{2}", 2)
 RUN = Text("run (hexadecimal)", r"[0-9a-f]{8,64}", 64)
 VERSION = Text("version", r"\d+\.\d+[0-9A-Za-z.+-]{0,40}", 60)
+VKEY = Text(
+    "verifier key (name+id+base64)",
+    r"[^\x00-\x20\x7f@+]{1,150}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}", 210,
+)  # fmt: skip
+SIGNATURE = Text("signature (base64 of 64 bytes)", r"[A-Za-z0-9+/]{86}==", 88)
 COUNT, FLAG = Count(), Flag()
 NAMES = ListOf("list of names", NAME)
 
@@ -37,12 +42,13 @@ OPERATIONS = frozenset({
 """What a step does."""
 
 REASONS = frozenset({
-    "already_applied", "ambiguous_route", "approval_missing", "approval_withdrawn",
-    "at_clause", "changed", "check_failed", "collision", "constraint", "deadline", "drift",
-    "fidelity", "interrupted", "joint", "legal_hold", "no_author", "no_register_row",
-    "no_target", "not_approved", "over_cap", "owner_unknown", "plan_finished", "plan_stale",
-    "plan_tampered", "read_back_differs", "schema_changed", "store_refused",
-    "store_unreachable", "stub_refused", "unclassified", "unknown_residence", "unowned"
+    "already_applied", "ambiguous_route", "approval_expired", "approval_missing",
+    "approval_withdrawn", "at_clause", "changed", "check_failed", "collision", "constraint",
+    "cosignature_missing", "deadline", "drift", "fidelity", "interrupted", "joint", "legal_hold",
+    "no_author", "no_register_row", "no_target", "not_approved", "over_cap", "owner_unknown",
+    "plan_finished", "plan_stale", "plan_tampered", "read_back_differs", "schema_changed",
+    "store_refused", "store_unreachable", "stub_refused", "unclassified", "unknown_residence",
+    "unowned"
 })  # fmt: skip
 """Why something was refused, held or left; a new reason is added here, and nowhere else."""
 
@@ -79,6 +85,16 @@ STANDINGS = frozenset({
     "other_owner", "present", "reported_only", "stale", "undecided", "unknown_device"
 })  # fmt: skip
 """Why a device is let through or refused."""
+
+ACTS = frozenset({"erased", "found", "moved"})
+"""What was done about a person, as a receipt says."""
+
+ANSWERS = frozenset({
+    "fork", "not_trusted", "rollback", "stale", "unknown_log", "unreachable", "wrong"
+})  # fmt: skip
+"""How a witness refuses: another history; our key is not one it trusts; it knows a later head;
+its proof was of an older head than it knows; it does not watch this log; no answer; an answer
+that does not verify (c2sp.org/tlog-witness)."""
 
 OPERATION = Choice("operation", OPERATIONS)
 REASON = Choice("reason", REASONS)
@@ -138,6 +154,12 @@ _CHECKED = _records(
     store=NAME, table=NAME, rows=COUNT, count=COUNT, reason=REASON,
 )  # fmt: skip
 
+_ACTS = _records(
+    "{act, subject, people}",
+    {"act": Choice("act", ACTS), "subject": NAME, "people": COUNT},
+    **{"from": NAME, "to": NAME},
+)
+
 _ROWS: dict[str, FieldType] = {"rows": COUNT, "people": COUNT, "bytes": COUNT}
 _WHERE: dict[str, FieldType] = {"table": NAME, "from": NAME, "to": NAME, "store": NAME}
 _ACT: dict[str, FieldType] = {"run": RUN, "subject": NAME, "mandate": NAME, "clause": NAME}
@@ -155,7 +177,9 @@ KINDS: dict[str, Kind] = {
         _kind("approval", "A principal approved a plan, or withdrew that.",
               {"plan": DIGEST, "principal": COMMITMENT,
                "decision": Choice("decision", frozenset({"approved", "withdrawn", "declined"}))},
-              max_rows=COUNT, mandate=NAME, clause=NAME),
+              max_rows=COUNT, mandate=NAME, clause=NAME, approver=VKEY, role=NAME, operator=NAME,
+              estate_digest=DIGEST, mandates_digest=DIGEST, signed=TIME, expires=TIME,
+              signature=SIGNATURE),
         _kind("apply_started", "A plan began to be carried out, or to be resumed.",
               {"plan": DIGEST, "run": RUN, "steps": COUNT},
               rows=COUNT, people=COUNT, resumed=FLAG, max_rows=COUNT, approvals=COUNT),
@@ -198,6 +222,21 @@ KINDS: dict[str, Kind] = {
                "reason": Choice("standing", STANDINGS), "devices": COUNT},
               verdict=Choice("verdict", VERDICTS), before=FLAG, run=RUN,
               commitments=ListOf("list of commitments", COMMITMENT, 900)),
+        _kind("receipts", "A tree of people was built: each may have a receipt cut from it.",
+              {"people_root": DIGEST, "people": COUNT, "acts": _ACTS},
+              plan=DIGEST, run=RUN),
+        _kind("key_rotated", "The log is signed with a new key from here on; both keys sign this.",
+              {"index": COUNT, "old_key": VKEY, "new_key": VKEY, "old_signature": SIGNATURE,
+               "new_signature": SIGNATURE}),
+        _kind("succession", "This log goes on where another ended, whose key was lost or stolen.",
+              {"old_key": VKEY, "size": COUNT, "root": DIGEST,
+               "cause": Choice("cause", frozenset({"lost", "stolen"}))}),
+        _kind("commitment_key", "The key behind commitments and receipts was changed or destroyed.",
+              {"event": Choice("event", frozenset({"rotated", "destroyed"})),
+               "generation": COUNT}),
+        _kind("witness_refused", "A witness did not cosign a head.",
+              {"witness": VKEY, "size": COUNT, "answer": Choice("answer", ANSWERS)},
+              known_size=COUNT),
     )
 }  # fmt: skip
 """Every kind of entry by name."""

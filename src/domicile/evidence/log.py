@@ -1,55 +1,81 @@
 """Writing a log: append in batches, durable on return.
 
 What is durable when: `append` first writes the entries and every tile that the new head needs,
-then makes their names durable, and only then replaces the checkpoint, in one rename. A crash or
-a failed write before the rename leaves the old head, whose files were not touched (a file that
-a head refers to is never written again); after it, the new head, whose files are all durable.
-Files beyond the head are left-overs of an interrupted append; the next one removes them.
+then makes their names durable, then swaps the head (`head.py`), which is the moment when the
+entries are in the log, and then publishes it as the checkpoint. A crash or a failed write before
+the swap leaves the old head, whose files were not touched (a file that a head refers to is never
+written again); after it, the new head, whose files are all durable. A head that was not published
+is published by the next `open`. Files beyond the head are left-overs of an interrupted append;
+the next one removes them.
 
-Which lock owns what: `Files.writer` (one file, `flock`) is held for a whole append, in which the
-head is read again if another process moved it. The frontier and the tail change only there.
+Threads that append at the same time share one write (group commit): each puts its entries in the
+queue, and whoever gets its turn first writes all that wait.
+
+Which lock owns what: `_turn` (threads) and then `Files.writer` (processes, one file, `flock`) are
+held for a whole append, in which the head is read again if another process moved it. The frontier
+and the tail change only there; the queue changes under `_waiting_lock`.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from domicile.errors import EvidenceError, Stopped
+from domicile.errors import DomicileError, EvidenceError, Stopped
 from domicile.evidence import kinds
 from domicile.evidence.canonical import encode
 from domicile.evidence.files import Files
+from domicile.evidence.head import HeadFile
 from domicile.evidence.keys import SigningKey
-from domicile.evidence.merkle import EMPTY_ROOT, leaf_hash
+from domicile.evidence.merkle import leaf_hash
 from domicile.evidence.note import Checkpoint, sign_note
-from domicile.evidence.reader import CHECKPOINT, LogReader, load_tile, walk
+from domicile.evidence.reader import CHECKPOINT, LogReader, read_file, walk
+from domicile.evidence.recovery import recover, right_edge
+from domicile.evidence.rotation import rotation
 from domicile.evidence.tiles import (
-    TILE_HEIGHT,
     TILE_WIDTH,
     Frontier,
     Tile,
     edge,
-    levels,
     pack_bundle,
     width_at,
 )
+
+COSIGNED = "cosigned"
+"""Heads with cosignatures, each a file named by its size, and `sizes`, the list of them."""
 
 LAST_HEAD = "log.head"
 """The last head that was signed, in the directory `memory` of `Log.open`."""
 
 
+@dataclass
+class _Waiting:
+    """The entries of one call of `append`, and what became of them."""
+
+    encoded: list[bytes]
+    indices: range | None = None
+    error: DomicileError | None = None
+
+
 class Log(LogReader):
     """A log that this process may append to, from any thread; for reading see `LogReader`."""
 
-    def __init__(self, directory: Path, *, origin: str, key: SigningKey, files: Files) -> None:
+    def __init__(
+        self, directory: Path, *, origin: str, key: SigningKey, files: Files, head: HeadFile
+    ) -> None:
         """Use `Log.open`."""
         self._key = key
+        self._store = head  # where the head is swapped
+        self._apart = head.files is not files  # it is then published as the checkpoint
         self._frontier = Frontier()
         self._tail: list[bytes] = []  # entries of the partial bundle
         self._loaded = False  # frontier and tail belong to the head
         self._unsure = True  # there may be files beyond the head
-        self._memory: Files | None = None
+        self._turn, self._waiting_lock = threading.Lock(), threading.Lock()
+        self._waiting: list[_Waiting] = []
         super().__init__(directory, key.verifier, origin=origin, files=files)
 
     @classmethod
@@ -60,32 +86,33 @@ class Log(LogReader):
         origin: str,
         key: SigningKey,
         files: Files | None = None,
-        memory: Path | None = None,
+        memory: Path | Files | None = None,
     ) -> Log:
         """Open the log in `directory`, or start one there when it holds none.
 
         The head is verified against the right edge of the tiles. `memory` is a directory outside
-        the log where the last head that was signed is kept, so that an older copy of the log
-        that was put back is noticed and no second history is ever signed. `files` writes (the
-        tests give one that fails).
+        the log where the head is kept and swapped, so that an older copy of the log that was put
+        back is noticed and no second history is ever signed; without it the head is the checkpoint
+        itself. `files` writes, and so does `memory` (the tests give ones that fail).
 
         Raises EvidenceError when the head does not verify, is older than the last one signed, or
         is missing although tiles are there; Stopped when nothing can be written, or another
         process is writing.
         """
         files = files or Files(directory)
+        if memory is None:
+            head = HeadFile(files, CHECKPOINT, alone=True)
+        else:
+            head = HeadFile(Files(memory) if isinstance(memory, Path) else memory, LAST_HEAD)
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-            if files.read(CHECKPOINT) is None:
-                with files.writer():
-                    if files.read(CHECKPOINT) is None:
-                        _start(files, origin, key)
+            for each in (directory, head.files.directory):
+                each.mkdir(parents=True, exist_ok=True)
+            with files.writer():
+                recover(files, head, origin, key)
+            log = cls(directory, origin=origin, key=key, files=files, head=head)
         except OSError as e:
             raise _stopped(directory, e) from e
-        log = cls(directory, origin=origin, key=key, files=files)
         log._load()
-        log._memory = None if memory is None else Files(memory)
-        log._recall()
         return log
 
     def refresh(self) -> bool:
@@ -105,17 +132,89 @@ class Log(LogReader):
         """
         for entry in entries:
             kinds.check(entry)
-        encoded = [encode(entry) for entry in entries]
-        if not encoded:
+        mine = _Waiting([encode(entry) for entry in entries])
+        if not mine.encoded:
             return range(self.size, self.size)
+        with self._waiting_lock:
+            self._waiting.append(mine)
+        with self._turn:
+            if mine.indices is None and mine.error is None:
+                with self._waiting_lock:
+                    batch, self._waiting = self._waiting, []
+                self._commit(batch)
+        if mine.error is not None:
+            raise mine.error
+        assert mine.indices is not None  # one of the two was set by whoever had the turn
+        return mine.indices
+
+    def rotate(self, new: SigningKey, estate: str) -> int:
+        """Sign with a new key from here on; the index of the entry that both keys sign.
+
+        Raises as `append`. After Stopped look whose signature the head has.
+        """
+        with self._turn:
+            try:
+                with self._files.writer():
+                    self.refresh()
+                    entry = rotation(estate, self.size, self._key, new)
+                    index = self._append([encode(entry)], new).start
+            except OSError as e:
+                self._loaded, self._unsure = False, True
+                raise _stopped(self.directory, e) from e
+            self._key, self.verifier = new, new.verifier
+            return index
+
+    def publish(self, note: str) -> None:
+        """Publish the head again with the cosignatures that it has got.
+
+        The text must be that of the head or of an earlier one, and is kept by its size below
+        `cosigned/` too, where the dates of entries are read. Raises EvidenceError, Stopped.
+        """
+        head = Checkpoint.verify(note.encode(), [self.verifier], origin=self.origin)
         try:
-            with self._files.writer():
-                return self._append(encoded)
+            with self._turn, self._files.writer():
+                self.refresh()
+                if self.root(head.size) != head.root:
+                    raise EvidenceError(f"{self.directory}: that head is of another history")
+                self._files.replace(f"{COSIGNED}/{head.size}", note.encode())
+                sizes = {int(n) for n in self._files.names(COSIGNED) if n.isdecimal()}
+                listed = "".join(f"{n}\n" for n in sorted(sizes))
+                self._files.replace(f"{COSIGNED}/sizes", listed.encode())
+                if head.size == self.size:
+                    if not self._apart:
+                        self._store.swap(self._note, note.encode())
+                        self._note = note.encode()
+                    else:
+                        self._files.replace(CHECKPOINT, note.encode())
         except OSError as e:
-            self._loaded, self._unsure = False, True
             raise _stopped(self.directory, e) from e
 
-    def _append(self, encoded: list[bytes]) -> range:
+    def _newest(self) -> bytes | None:
+        return read_file(self._store.files, self._store.path)
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        """Write what waits as one append, and say to each what became of it."""
+        try:
+            with self._files.writer():
+                indices = self._append([e for each in batch for e in each.encoded])
+        except OSError as e:
+            self._loaded, self._unsure = False, True
+            self._fail(batch, _stopped(self.directory, e), e)
+        except DomicileError as e:
+            self._fail(batch, e, None)
+        else:
+            at = indices.start
+            for each in batch:
+                each.indices = range(at, at + len(each.encoded))
+                at += len(each.encoded)
+
+    @staticmethod
+    def _fail(batch: list[_Waiting], error: DomicileError, cause: Exception | None) -> None:
+        for each in batch:
+            each.error = error
+            each.error.__cause__ = cause
+
+    def _append(self, encoded: list[bytes], key: SigningKey | None = None) -> range:
         self.refresh()
         if not self._loaded:
             self._load()
@@ -131,33 +230,20 @@ class Log(LogReader):
             self._files.write(tile.path, content)
         self._files.settle()
         head = Checkpoint(self._key.name, frontier.size, frontier.root())
-        note = sign_note(head.text, self._key).encode()
-        self._files.replace(CHECKPOINT, note)
+        note = sign_note(head.text, key or self._key).encode()
+        self._store.swap(self._note, note)
         self._note, self._head, self._frontier = note, head, frontier
         self._tail = tail[len(tail) - head.size % TILE_WIDTH :]
+        if self._apart:
+            self._files.replace(CHECKPOINT, note)
         self._loaded = True
         self._tidy(old)
         return range(old, head.size)
 
     def _load(self) -> None:
         """Read the right edge and check it against the head. Raises EvidenceError."""
-        frontier = Frontier(self.size)
-        for level in range(levels(self.size)):
-            index, width = divmod(self.size >> TILE_HEIGHT * level, TILE_WIDTH)
-            frontier.rows.append(load_tile(self._files, Tile(level, index, width)) if width else [])
-        if frontier.root() != self._head.root:
-            raise EvidenceError(
-                f"{self.directory}: the tiles do not lead to the root that the checkpoint signs",
-                hint="run: domicile log fsck",
-            )
-        index, width = divmod(self.size, TILE_WIDTH)
-        tail = load_tile(self._files, Tile(0, index, width, entries=True)) if width else []
-        if [leaf_hash(e) for e in tail] != (frontier.rows[0] if frontier.rows else []):
-            raise EvidenceError(
-                f"{self.directory}: the last {width} entries are not the ones that were logged",
-                hint="run: domicile log fsck",
-            )
-        self._frontier, self._tail, self._loaded = frontier, tail, True
+        self._frontier, self._tail = right_edge(self._files, self._head)
+        self._loaded = True
 
     def _sweep(self) -> None:
         """After a failure, or after opening: remove what an interrupted append left behind.
@@ -172,7 +258,7 @@ class Log(LogReader):
         self._unsure = False
 
     def _tidy(self, old: int) -> None:
-        """Remember the head, and remove partial tiles that are full now.
+        """Remove partial tiles that are full now.
 
         The entries are durable already, so a failure here is not one of the append: what is left
         is harmless, and the next append sweeps it.
@@ -181,49 +267,8 @@ class Log(LogReader):
             for tile in edge(old):
                 if width_at(self.size, tile.level, tile.index) == TILE_WIDTH:
                     self._files.remove(f"{tile.full.path}.p")
-            if self._memory is not None:
-                self._memory.replace(LAST_HEAD, self._note)
         except OSError:
             self._unsure = True
-
-    def _recall(self) -> None:
-        """Hold the head against the last one that was signed. Raises EvidenceError."""
-        note = self._memory.read(LAST_HEAD) if self._memory is not None else None
-        if note is None:
-            return
-        try:
-            last = Checkpoint.verify(note, [self.verifier], origin=self.origin)
-        except EvidenceError as e:
-            raise EvidenceError(
-                f"{LAST_HEAD}, the last head that was signed, does not verify",
-                hint="compare the log with a mirror; if they agree, remove that file",
-            ) from e
-        self.refresh()  # another process may have appended since: its head is before its memory
-        if last.size > self.size:
-            raise EvidenceError(
-                f"{self.directory}: the log has {self.size} entries, but {last.size} were signed",
-                hint="an older copy was put back: restore the newest one from a mirror",
-            )
-        if self.root(last.size) != last.root:
-            raise EvidenceError(
-                f"{self.directory}: the first {last.size} entries are not those that were signed",
-                hint="history was rewritten: restore the log from a mirror",
-            )
-
-
-def _start(files: Files, origin: str, key: SigningKey) -> None:
-    """Write the head of the empty log. The caller holds the lock."""
-    if key.name != origin:
-        raise EvidenceError(
-            f"the log's key is named {key.name}, expected the origin {origin}",
-            hint="a log's key is named as its origin (c2sp.org/tlog-checkpoint)",
-        )
-    if files.names("tile"):
-        raise EvidenceError(
-            f"{files.directory}: there are tiles but no checkpoint",
-            hint="restore the file `checkpoint` from a mirror or a backup; nothing was changed",
-        )
-    files.replace(CHECKPOINT, sign_note(Checkpoint(origin, 0, EMPTY_ROOT).text, key).encode())
 
 
 def _bundles(start: int, entries: Sequence[bytes]) -> Iterator[tuple[Tile, bytes]]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domicile.errors import EvidenceError
-from domicile.evidence.keys import SigningKey, VerifierKey
+from domicile.evidence.keys import COSIGNATURE, SigningKey, VerifierKey
 from domicile.evidence.merkle import HASH_SIZE
 
 MAX_NOTE = 1_000_000
@@ -83,6 +83,28 @@ def open_note(content: bytes, keys: Sequence[VerifierKey]) -> tuple[str, tuple[V
             hint="check that the key belongs to this log",
         )
     return note.text, tuple(signers)
+
+
+def is_signed_by(content: bytes, key: VerifierKey) -> bool:
+    """Whether a note has a signature line of this key, right or wrong.
+
+    Raises EvidenceError when the note is misshapen.
+    """
+    return any((s.name, s.id) == (key.name, key.id) for s in parse_note(content).signatures)
+
+
+def cosignatures(content: bytes, keys: Sequence[VerifierKey]) -> dict[VerifierKey, int]:
+    """The witnesses among `keys` who cosigned a checkpoint, each with its time in seconds since
+    1970 (c2sp.org/tlog-cosignature). Raises EvidenceError when one of them is wrong."""
+    note, times = parse_note(content), dict[VerifierKey, int]()
+    for line in note.signatures:
+        for key in keys:
+            if key.type != COSIGNATURE or (line.name, line.id) != (key.name, key.id):
+                continue
+            if not key.verifies(line.signature, note.text.encode()):
+                raise EvidenceError(f"note: the cosignature of {key.name} does not verify")
+            times[key] = int.from_bytes(line.signature[:8], "big")
+    return times
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,23 @@ from urllib.parse import quote
 
 from domicile.errors import EvidenceError
 from domicile.evidence.commitments import SECRET_SIZE, Commitments
-from domicile.evidence.keys import SigningKey, VerifierKey, destroy_secret, write_secret
-from domicile.evidence.log import Log
+from domicile.evidence.keys import (
+    SigningKey,
+    VerifierKey,
+    destroy_secret,
+    read_secret,
+    sync_directory,
+    write_secret,
+)
+from domicile.evidence.kinds import make
+from domicile.evidence.log import LAST_HEAD, Log
+from domicile.evidence.note import is_signed_by
 from domicile.evidence.reader import CHECKPOINT, LogReader
 
 STATE = ".domicile"
+
+NEXT_KEY = "log.key.next"
+"""The signing key of a rotation that is under way."""
 
 DESTROYED = "people.destroyed"
 """Marks that the people secret is gone on purpose, so that none is made in its place."""
@@ -62,10 +74,50 @@ def open_log(state: Path, estate_name: str) -> Log:
                     hint="restore the key from your backup; or move the log away, to start anew",
                 )
             SigningKey.generate(origin_of(estate_name)).save(path)
+        _finish_rotation(directory, path)
         key = SigningKey.load(path)
         if not public.exists():
             public.write_text(f"{key.verifier}\n", "utf-8")
     return Log.open(directory, origin=origin_of(estate_name), key=key, memory=path.parent)
+
+
+def rotate_log_key(state: Path, estate_name: str) -> tuple[VerifierKey, int]:
+    """Make a new signing key, and let the old one sign it in and go; the new key, and the index
+    of the entry that both signed.
+
+    Stopped anywhere, the log has the old key or the new one, and the next `open_log` keeps the
+    right one. `log.vkey` stays the first key: verifiers follow the others from it.
+
+    Raises EvidenceError, Stopped.
+    """
+    log = open_log(state, estate_name)
+    path = state / "keys" / "log.key"
+    following = path.with_name(NEXT_KEY)
+    with _making(state):
+        if following.exists():  # of a rotation that did not come to its entry
+            following.unlink()
+        new = SigningKey.generate(log.head.origin)
+        new.save(following)
+        index = log.rotate(new, estate_name)
+        _finish_rotation(evidence_directory(state), path)
+    return new.verifier, index
+
+
+def _finish_rotation(directory: Path, path: Path) -> None:
+    """Put the next key in its place when the head is signed with it. The caller holds the lock."""
+    following = path.with_name(NEXT_KEY)
+    if not following.exists():
+        return
+    new = SigningKey.load(following).verifier
+    try:
+        notes = [p.read_bytes() for p in (directory / CHECKPOINT, path.with_name(LAST_HEAD))
+                 if p.exists()]  # fmt: skip
+        if not any(is_signed_by(note, new) for note in notes):
+            return
+        following.rename(path)  # and with it the old key is gone
+        sync_directory(path.parent)
+    except OSError as e:
+        raise EvidenceError(f"cannot put {following} in its place: {e.strerror}") from e
 
 
 def read_log(state: Path, *, directory: Path | None = None) -> LogReader:
@@ -74,19 +126,23 @@ def read_log(state: Path, *, directory: Path | None = None) -> LogReader:
     return LogReader(directory, VerifierKey.load(verifier_path(state)))
 
 
-def open_commitments(state: Path, *, use: str = "person") -> Commitments:
+def open_commitments(
+    state: Path, *, use: str = "person", generation: int | None = None
+) -> Commitments:
     """The estate's commitments; the secret is made when there is none yet.
 
-    Raises EvidenceError when the secret has a wrong mode, or was destroyed.
+    `generation` is that of an earlier secret; the newest when it is left out.
+
+    Raises EvidenceError when the secret has a wrong mode, was destroyed, or never was.
     """
-    path = state / "keys" / "people.secret"
+    path = people_secret(state, generation)
     with _making(state):
         if (state / "keys" / DESTROYED).exists():
             raise EvidenceError(
                 f"{path} was destroyed: the log's commitments name nobody any more",
                 hint="start a new log in a new state directory",
             )
-        if not path.exists():
+        if not path.exists() and generation in (None, generations(state)):
             write_secret(path, os.urandom(SECRET_SIZE))
     return Commitments.load(path, use=use)
 
@@ -96,11 +152,41 @@ def destroy_commitments(state: Path) -> None:
 
     Copies of the key in backups must be destroyed too. Raises EvidenceError.
     """
-    path = state / "keys" / "people.secret"
     with _making(state):
         (state / "keys" / DESTROYED).touch(mode=0o600)  # first: no new secret in its place
-        if path.exists():
+        for path in sorted((state / "keys").glob("people.secret*")):
             destroy_secret(path)
+
+
+def people_secret(state: Path, generation: int | None = None) -> Path:
+    """The file of a generation's secret; the newest has no number."""
+    name = "people.secret"
+    newest = generation is None or generation == generations(state)
+    return state / "keys" / (name if newest else f"{name}.{generation}")
+
+
+def generations(state: Path) -> int:
+    """How often the people secret was rotated: the generation of the newest."""
+    return sum(1 for _ in (state / "keys").glob("people.secret.[0-9]*"))
+
+
+def rotate_commitments(state: Path, estate_name: str) -> int:
+    """Let new commitments derive from a new secret; its generation, which the log says.
+
+    The older ones stay, for the receipts of trees that were made with them. Raises EvidenceError.
+    """
+    open_commitments(state)
+    with _making(state):
+        path, generation = people_secret(state), generations(state)
+        write_secret(path.with_name(f"people.secret.{generation}"), read_secret(path))
+        following = path.with_name(".people.secret.next")
+        following.unlink(missing_ok=True)
+        write_secret(following, os.urandom(SECRET_SIZE))
+        following.rename(path)
+        sync_directory(path.parent)
+    entry = make("commitment_key", estate_name, event="rotated", generation=generation + 1)
+    open_log(state, estate_name).append([entry])
+    return generation + 1
 
 
 @contextmanager

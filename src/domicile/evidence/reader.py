@@ -13,8 +13,9 @@ from domicile.evidence.canonical import decode
 from domicile.evidence.files import Files
 from domicile.evidence.keys import VerifierKey
 from domicile.evidence.merkle import HASH_SIZE, leaf_hash
-from domicile.evidence.note import Checkpoint
+from domicile.evidence.note import Checkpoint, is_signed_by, parse_note
 from domicile.evidence.proof import Consistency, Proof
+from domicile.evidence.rotation import follow, is_rotation
 from domicile.evidence.tiles import (
     TILE_HEIGHT,
     TILE_WIDTH,
@@ -46,6 +47,8 @@ class LogReader:
     ) -> None:  # fmt: skip
         """Read and verify the head. `origin` is checked when given.
 
+        `verifier` may be an earlier key of the log: later ones are followed from it.
+
         Raises EvidenceError: no checkpoint, or it does not verify.
         """
         self.directory = directory
@@ -53,6 +56,7 @@ class LogReader:
         self.origin = origin
         self._files = files or Files(directory)
         self._cache: OrderedDict[Tile, list[bytes]] = OrderedDict()
+        self.rotations: list[dict[str, Any]] = []  # entries that led from the key given to this
         self._note = b""
         self._head = Checkpoint(origin or "", 0, merkle.EMPTY_ROOT)
         self.refresh()
@@ -62,7 +66,7 @@ class LogReader:
 
         Raises EvidenceError when it is missing, does not verify, or shrank.
         """
-        note = _read(self._files, CHECKPOINT)
+        note = self._newest()
         if note is None:
             raise EvidenceError(
                 f"{self.directory}: no checkpoint, so nothing says how long the log is",
@@ -70,6 +74,8 @@ class LogReader:
             )
         if note == self._note:
             return False
+        if not is_signed_by(note, self.verifier):
+            self._follow(note)
         head = Checkpoint.verify(note, [self.verifier], origin=self.origin)
         if head.size < self._head.size:
             raise EvidenceError(
@@ -78,6 +84,28 @@ class LogReader:
             )
         self._note, self._head = note, head
         return True
+
+    def _newest(self) -> bytes | None:
+        """The newest head that there is."""
+        return read_file(self._files, CHECKPOINT)
+
+    def _follow(self, note: bytes) -> None:
+        """Follow the log's keys from ours, as far as its entries lead. Raises EvidenceError.
+
+        The head is not verified yet, and need not be: each key vouches for the next.
+        """
+        size = Checkpoint.parse(parse_note(note).text).size
+        for number in range(-(-size // TILE_WIDTH)):
+            tile = Tile(0, number, width_at(size, 0, number), entries=True)
+            try:
+                contents = load_tile(self._files, tile)
+            except EvidenceError:
+                return  # the head will not verify either, and says so
+            for content in filter(is_rotation, contents):
+                entry = decode(content)
+                if entry["old_key"] == str(self.verifier):
+                    self.verifier = follow(self.verifier, entry)
+                    self.rotations.append(entry)
 
     @property
     def size(self) -> int:
@@ -214,9 +242,9 @@ def load_tile(files: Files, tile: Tile) -> list[bytes]:
     A partial tile that is gone is read from the full one (tlog-tiles, partial tiles). Raises
     EvidenceError when the file is missing, cut off or too long.
     """
-    content = _read(files, tile.path)
+    content = read_file(files, tile.path)
     if content is None and tile.width < TILE_WIDTH:
-        full = _read(files, tile.full.path)
+        full = read_file(files, tile.full.path)
         if full is not None:
             return _unpack(tile.full, full)[: tile.width]
     if content is None:
@@ -224,7 +252,8 @@ def load_tile(files: Files, tile: Tile) -> list[bytes]:
     return _unpack(tile, content)
 
 
-def _read(files: Files, path: str) -> bytes | None:
+def read_file(files: Files, path: str) -> bytes | None:
+    """A file's bytes, None when there is no such file. Raises EvidenceError."""
     try:
         return files.read(path)
     except OSError as e:

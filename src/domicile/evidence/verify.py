@@ -21,7 +21,8 @@ from domicile.evidence.files import Files
 from domicile.evidence.keys import VerifierKey
 from domicile.evidence.merkle import leaf_hash
 from domicile.evidence.note import Checkpoint
-from domicile.evidence.reader import CHECKPOINT, load_tile, walk
+from domicile.evidence.reader import CHECKPOINT, LogReader, load_tile, walk
+from domicile.evidence.rotation import follow
 from domicile.evidence.tiles import TILE_WIDTH, Frontier, Tile, width_at
 
 Problem = Literal["head", "tile", "entry", "stranger", "leftover"]
@@ -119,6 +120,7 @@ class _Check:
         self.head = Checkpoint("", 0, b"")
         self.kinds: Counter[str] = Counter()
         self.first = self.last = ""
+        self.signer = self._key = verifier  # of the head; of the entry at hand
         self._frontier = Frontier()
         self._broken = False  # a stretch of leaf hashes is not known: no root to compare
 
@@ -130,12 +132,18 @@ class _Check:
                 yield Finding("head", CHECKPOINT, "is missing")
                 return
             try:
-                self.head = Checkpoint.verify(content, [self.verifier], origin=self.origin)
+                log = LogReader(
+                    self.files.directory, self.verifier, origin=self.origin, files=self.files
+                )
+                self.head, self.signer = log.head, log.verifier
             except EvidenceError as e:
                 yield Finding("head", CHECKPOINT, e.message)
                 return  # a size that nobody signed says nothing about the files
             for number in range(-(-self.head.size // TILE_WIDTH)):
                 yield from self._bundle(number)
+            if self._key != self.signer:
+                said = f"is signed by {self.signer.id.hex()}, which was replaced before"
+                yield Finding("head", CHECKPOINT, said)
             if not self._broken:
                 yield from self._edge()
             yield from self._others()
@@ -172,6 +180,8 @@ class _Check:
         try:
             entry = decode(content)
             kinds.check(entry)
+            if entry["kind"] == "key_rotated":
+                self._key = follow(self._key, entry, index)
         except EvidenceError as e:
             yield Finding("entry", path, f"entry {index}: {e.message}")
             return

@@ -1,0 +1,100 @@
+"""`domicile log keygen, rotate, rotate-people, destroy-people`: the keys behind the evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from domicile.cli.output import Output, estate_option, output_options
+
+
+@click.command(short_help="Make a key for an approver or a witness.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="The key's name, as oracle.example/custodian.")
+@click.option("--witness", is_flag=True, help="A key that cosigns checkpoints, and nothing else.")
+@output_options
+def keygen(file: Path, name: str, witness: bool, out: Output) -> int:
+    """Write a new private key to FILE, mode 0600, and print its verifier key.
+
+    Name it after a role, not after a person: its name stands in the log for ever.
+    """
+    from domicile.evidence.keys import COSIGNATURE, ED25519, SigningKey
+
+    key = SigningKey.generate(name, COSIGNATURE if witness else ED25519)
+    key.save(file)
+    out.emit({"name": name, "key": str(key.verifier)}, lambda: out.say(str(key.verifier)))
+    return 0
+
+
+@click.command(short_help="Sign the log with a new key from here on.")
+@estate_option
+@output_options
+def rotate(estate: Path, out: Output) -> int:
+    """Replace the log's signing key by an entry that both keys sign.
+
+    Verifiers go on with the first key: later ones are followed from it.
+    """
+    from domicile.evidence.place import rotate_log_key
+
+    key, index = rotate_log_key(*_estate(estate))
+    out.emit(
+        {"key": str(key), "index": index}, lambda: out.say(f"entry {index}: signed by {key} now")
+    )
+    return 0
+
+
+@click.command(short_help="Let new commitments derive from a new secret.")
+@estate_option
+@output_options
+def rotate_people(estate: Path, out: Output) -> int:
+    """Make a new people secret; older ones stay for the receipts that were made with them."""
+    from domicile.evidence.place import rotate_commitments
+
+    generation = rotate_commitments(*_estate(estate))
+    out.emit({"generation": generation}, lambda: out.say(f"generation {generation} is in use"))
+    return 0
+
+
+@click.command(short_help="Destroy the people secret for good.")
+@estate_option
+@click.option("--yes", is_flag=True, help="Without being asked.")
+@output_options
+def destroy_people(estate: Path, yes: bool, out: Output) -> int:
+    """Destroy every people secret: nothing in the log can be tied to anyone afterwards.
+
+    The log still verifies, and receipts that people have still do. No receipt can be cut any more.
+    Destroy the backups of .domicile/keys too.
+    """
+    from domicile.evidence.kinds import make
+    from domicile.evidence.place import destroy_commitments, generations, open_log
+
+    state, name = _estate(estate)
+    if not yes:
+        click.confirm("Destroy the people secret? This cannot be undone.", abort=True, err=True)
+    generation = generations(state)
+    destroy_commitments(state)
+    log = open_log(state, name)
+    log.append([make("commitment_key", name, event="destroyed", generation=generation)])
+    out.emit(
+        {"generation": generation},
+        lambda: out.say("destroyed: no commitment and no receipt can be tied to anyone any more"),
+    )
+    return 0
+
+
+def _estate(file: Path) -> tuple[Path, str]:
+    """The state directory of an estate that has a log, and the estate's name."""
+    from urllib.parse import unquote
+
+    from domicile.errors import UsageError
+    from domicile.evidence.keys import VerifierKey
+    from domicile.evidence.place import state_directory, verifier_path
+
+    state = state_directory(file)
+    if not verifier_path(state).exists():
+        raise UsageError(
+            f"there is no log beside {file}", hint="name the estate with --estate; plan starts it"
+        )
+    origin = VerifierKey.load(verifier_path(state)).name
+    return state, unquote(origin.removeprefix("domicile/"))
