@@ -105,4 +105,9 @@ def test_init_says_where_the_tables_are(clinic: tuple[Estate, str, str], tmp_pat
         "-o", str(tmp_path / "new.yaml"),
     )  # fmt: skip
     assert ran.code == 0, ran.err
-    assert "register: app.Patients" in (tmp_path / "new.yaml").read_text()
+    proposed = (tmp_path / "new.yaml").read_text()
+    assert "register: app.Patients" in proposed
+    # Many are of XXX, which is no country: a guess, not a silence.
+    assert "residence: nation" in proposed
+    assert "most rows hold one of those" in proposed
+    assert "app.Patients describes people" not in proposed

@@ -131,7 +131,9 @@ class ApplicationProposal:
         for candidate in self.candidates:
             seen = self.application.seen[candidate.table]
             for edge in graph.edges[candidate.table]:
-                if edge.parent != top.table or not seen.sampled or edge.json:
+                if edge.parent != top.table or edge.child == top.table:
+                    continue
+                if not seen.sampled or edge.json:
                     continue
                 filled = len(seen.samples[edge.columns[0]])
                 if filled < seen.sampled:

@@ -28,6 +28,9 @@ SHARED: Final = 0.5
 RECOGNISED: Final = 0.8
 """Least share of different values that are countries."""
 
+MOSTLY: Final = 0.5
+"""Least share of rows whose value is a country, where the column's name says that it holds one."""
+
 DESCRIBES: Final = (
     "user.name", "user.contact.email", "user.contact.phone_number", "user.contact.address.street",
     "user.authorization", "user.account.username", "user.demographic.date_of_birth",
@@ -206,14 +209,17 @@ def _countries(seen: Seen, route: Route) -> Iterator[_Found]:
         words = set(names.words(column.name))
         if column.kind not in ("text", "enum") or (words & NEVER_COUNTRY and not words & COUNTRY):
             continue
-        values = set(seen.samples.get(column.name, ()))
-        share = sum(country_code(v) is not None for v in values) / len(values) if values else -1.0
+        sampled = seen.samples.get(column.name, [])
+        values = set(sampled)
+        known = {v for v in values if country_code(v) is not None}
+        share = len(known) / len(values) if values else -1.0
         said = bool(words & COUNTRY) or (
             seen.verdicts[column.name].category == "user.contact.address.country"
         )
         by_table = bool(table_words & COUNTRY) and not words & {"continent", "capital"}
         sure = share >= RECOGNISED and (said or by_table or (share >= 0.95 and len(values) >= 5))
-        if not (sure or (said and not values)):
+        mostly = said and sum(v in known for v in sampled) >= MOSTLY * len(sampled)
+        if not (sure or mostly):
             continue
         purposes = words | {w for hop in route.hops for w in names.words(hop.name)}
         purpose = 2 if purposes & NOT_RESIDENCE else 1 if purposes & PERHAPS_RESIDENCE else 0
@@ -232,6 +238,8 @@ def _proposed(found: _Found) -> ProposedPath:
             f"{found.share:.0%} of {found.values} different values sampled in "
             f"{found.route.tables[-1]}.{found.column} are countries"
         )
+        if found.share < RECOGNISED:
+            because += "; most rows hold one of those"
     if found.route.why:
         because += f"; {found.route.why}"
     if found.purpose:
