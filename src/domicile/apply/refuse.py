@@ -10,6 +10,7 @@ from domicile.errors import PlanRefused, UsageError
 from domicile.estate.model import Estate
 from domicile.law.model import Mandate
 from domicile.plan.document import Document
+from domicile.plan.objects import FilePlan
 from domicile.plan.planner import Outcome
 from domicile.stores.schema import digest_of
 from domicile.survey.state import State
@@ -38,8 +39,10 @@ class Cap:
             raise UsageError(f"--max-rows: got {text!r}, expected a number or 0% to 100%")
         return cls(number, percent)
 
-    def check(self, survey: Survey, outcomes: Sequence[Outcome]) -> None:
-        """Refuse when more rows would be touched now. Raises PlanRefused."""
+    def check(
+        self, survey: Survey, outcomes: Sequence[Outcome], files: Sequence[FilePlan] = ()
+    ) -> None:
+        """Refuse when more rows and files would be touched now. Raises PlanRefused."""
         touched = sum(
             closure.work.count(rows)
             for outcome in outcomes
@@ -47,9 +50,11 @@ class Cap:
             if closure.going
             for _, _, rows, _ in closure.operations()
         )
+        touched += sum(plan.going() for plan in files)
         limit = self.number
         if self.percent:
             total = sum(sum(exact_rows(o.cell).values()) for o in outcomes)
+            total += sum(plan.total() for plan in files)
             limit = total * self.number / 100
         if touched > limit:
             raise PlanRefused(

@@ -16,6 +16,7 @@ from domicile.apply.context import Run
 from domicile.apply.ends import End, end_of
 from domicile.apply.lake import LakeMove, settle
 from domicile.apply.move import Move
+from domicile.apply.objects import ObjectMove, settle_files
 from domicile.apply.purge import purge, refresh
 from domicile.apply.refuse import Cap, check_before, check_drift, check_schemas
 from domicile.apply.schema import finish_homes, finish_tables, make_schemas
@@ -105,19 +106,22 @@ def _apply(
     resumed = run.state.run_state(run.digest) == "started"
     moved: dict[str, int] = {}
     first, rounds, held = True, 0, 0
+    carried = ObjectMove(run)
     while True:
         run.postponed, run.again = 0, False
         settle(run, estate)
+        settle_files(run, estate)
         _settle(run, estate)
         ends = Ends()
         with Survey(estate, run.state, ends.open) as survey:
-            fresh = Planner(survey, mandates, day, in_place=True).run()
+            planner = Planner(survey, mandates, day, in_place=True, busy=carried.busy())
+            fresh = planner.run()
             if first and resumed:
                 check_schemas(run.plan, survey, resumed=True)
             elif first:
                 check_drift(run.plan, survey, fresh)
             if first and cap is not None:
-                cap.check(survey, fresh)
+                cap.check(survey, fresh, planner.files)
             ends.release()
             if first:
                 if not resumed and not approved():
@@ -136,7 +140,12 @@ def _apply(
                 for outcome in fresh
                 for h in outcome.verdicts.held.values()
             )
-            for outcome in fresh:
+            held += sum(files.held() for files in planner.files)
+            # Before the rows: where a row is at home, its file is there too.
+            for files in planner.files:
+                carried.carry_out(files)
+            # A file that is being written is not at home: others' rows go without its row.
+            for outcome in () if carried.found_busy else fresh:
                 _carry_out(run, outcome, ends, moved)
         rounds += 1
         if not run.postponed and not run.again:
@@ -170,8 +179,8 @@ def _apply(
     return {
         "version": 1, "plan": run.digest, "run": run.number, "finished": True,
         "moved": [{"table": t, "rows": n} for t, n in sorted(moved.items())],
-        "held": held, "purged": purged, "purge_seconds": round(time.monotonic() - began, 3),
-        "views": views,
+        "files": carried.document(), "held": held, "purged": purged,
+        "purge_seconds": round(time.monotonic() - began, 3), "views": views,
     }  # fmt: skip
 
 

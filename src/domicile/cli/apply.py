@@ -54,6 +54,12 @@ def command(plan: Path, estate: Path, max_rows: str | None, yes: bool, out: Outp
 def show(done: dict[str, Any], out: Output) -> None:
     """What was done, for a person."""
     out.table("Done", ["table", "rows"], [[m["table"], m["rows"]] for m in done["moved"]])
+    for files in done["files"]:
+        where = f"carried to {files['to']}" if files["to"] else "erased"
+        out.say(
+            f"{files['store']}: {files['files']:,} files of {files['table']}, "
+            f"{files['bytes']:,} bytes, {where}"
+        )
     if done["held"]:
         out.say(
             f"{counted(done['held'], 'row is', 'rows are')} held: not touched; the plan says why."

@@ -115,6 +115,13 @@ def show(document: dict[str, Any], out: Output) -> None:
     _show_people(document, out)
     for store in document["stores"]:
         _show_store(store, out)
+    for folder in document["files"]:
+        split = [{**s, "rows": s["files"]} for s in folder["files_by_residence"]]
+        out.say(
+            f"\n{folder['name']} ({folder['country']}, {folder['operator']}): "
+            f"{folder['files']:,} files, {folder['bytes']:,} bytes"
+            + (f"; {_split(split, 4)}." if split else ".")
+        )
     _show_unknown(document["unknown"], out)
 
 

@@ -202,7 +202,7 @@ def tables(document: Document, stores: Sequence[Store]) -> dict[TableName, Table
 def folders(document: Document, stores: Sequence[Store]) -> tuple[Store, ...]:
     """The stores, with those told that are folders of files: `objects` names one of their cells.
 
-    Their URL is that of a lake; only what they are for tells the two apart (decision 15).
+    Their URL is that of a lake; only what they are for tells the two apart (decision 18).
     """
     named = {body["store"] for body in document.data.get("objects", ())}
     labels = {store.holds for store in stores if store.name in named}

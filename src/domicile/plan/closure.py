@@ -12,7 +12,7 @@ For one action (rows going from a source to a home, or being erased):
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from domicile.errors import StoreRefused
 from domicile.plan.home import Home
@@ -50,6 +50,11 @@ class Closure:
         self.present: dict[str, str] = {}
         self.completes: dict[str, str] = {}
         self.again: dict[str, str] = {}
+
+    def withhold(self, rows: Mapping[str, str], reason: str) -> None:
+        """Hold rows (table → relation), with what refers to them, before `settle`."""
+        self._going()
+        self._hold_with_dependents(dict(rows), reason)
 
     def settle(self) -> None:
         """Compute all sets; hold what cannot go; repeat until nothing more is held."""

@@ -13,10 +13,12 @@ from domicile.law.model import Mandate
 from domicile.plan.actions import Labels, Named, rules
 from domicile.plan.closure import Closure
 from domicile.plan.document import VERSION, digest_of
-from domicile.plan.planner import MISFIT, NO_HOME, REPORT, Outcome
+from domicile.plan.objects import FilePlan
+from domicile.plan.objects_report import FILE_BYTES_A_SECOND, FILES_A_SECOND, FileReport
+from domicile.plan.planner import Outcome
 from domicile.plan.reasons import flow_lines, legal_reason
 from domicile.plan.sequences import sequence_warnings
-from domicile.plan.verdicts import BLOCKED, LEGAL, REASONS
+from domicile.plan.verdicts import BLOCKED, LEGAL, MISFIT, NO_HOME, REASONS, REPORT
 from domicile.survey.classify_verdict import Verdict
 from domicile.survey.columns import categories, personal
 from domicile.survey.graph import Graph
@@ -41,12 +43,18 @@ class Report:
     """Collects one plan document."""
 
     def __init__(
-        self, survey: Survey, mandates: Sequence[Mandate], as_of: date, outcomes: list[Outcome]
+        self,
+        survey: Survey,
+        mandates: Sequence[Mandate],
+        as_of: date,
+        outcomes: list[Outcome],
+        files: Sequence[FilePlan] = (),
     ) -> None:
         self.survey = survey
         self.mandates = {m.id: m for m in mandates}
         self.as_of = as_of
         self.outcomes = outcomes
+        self.files = files
         self.findings: list[Doc] = []
         self.steps: list[Doc] = []
         self.held: list[Doc] = []
@@ -69,6 +77,12 @@ class Report:
             for left in self.left(outcome, found):
                 self._say_unknown(outcome, left.table, left.column, left.reason)
             self._steps(outcome)
+        for files in self.files:
+            said = FileReport(files)
+            self.findings += said.findings
+            self.steps += said.steps
+            self.held += said.held
+            self.unknown += said.unknown
         self.findings += flow_lines(
             self.survey.estate, list(self.mandates.values()), self.as_of, self.outcomes
         )
@@ -300,12 +314,17 @@ class Report:
         on small machines (docs/performance.md)."""
         rows = sum(s["rows"] for s in self.steps)
         size = 0.0
+        seconds = 1 + rows / ROWS_A_SECOND
         for step in self.steps:
+            if step["from"] in self.survey.folders:
+                size += step["bytes"]
+                seconds += step["rows"] / FILES_A_SECOND + step["bytes"] / FILE_BYTES_A_SECOND
+                continue
             cell = self.survey.cells[step["from"]]
             shape = cell.schema.tables.get(step["table"].split(".", 1)[-1].strip('"'))
             if shape and shape.estimate:
                 size += step["rows"] * shape.bytes / shape.estimate
-        return {"rows": rows, "bytes": round(size), "seconds": round(1 + rows / ROWS_A_SECOND, 1)}
+        return {"rows": rows, "bytes": round(size), "seconds": round(seconds, 1)}
 
 
 ROWS_A_SECOND = 100_000

@@ -30,9 +30,10 @@ def make_plan(
     state = State(directory)
     try:
         with Survey(estate, state) as survey:
-            outcomes = Planner(survey, mandates, day, proposed, progress).run()
+            planner = Planner(survey, mandates, day, proposed, progress)
+            outcomes = planner.run()
             progress("classifying columns")
-            document = Report(survey, mandates, day, outcomes).document()
+            document = Report(survey, mandates, day, outcomes, planner.files).document()
     finally:
         state.close()
     log = open_log(directory, estate.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -13,14 +13,24 @@ from domicile.plan.actions import Action, Labels, rules
 from domicile.plan.closure import Closure
 from domicile.plan.fit import misfit as misfits
 from domicile.plan.home import Home
-from domicile.plan.verdicts import Verdicts
+from domicile.plan.objects import FilePlan
+from domicile.plan.verdicts import FILE, MISFIT, NO_HOME, REPORT, Verdicts
 from domicile.plan.written import Written
 from domicile.survey.ghosts import ghosts_of
 from domicile.survey.lake_people import lookups_of
+from domicile.survey.objects import labels_of_folders
 from domicile.survey.ownership import Ownership
 from domicile.survey.survey import Cell, Survey
 
-NO_HOME, MISFIT, REPORT = "no home", "misfit", "report"
+
+@dataclass(frozen=True)
+class Owned:
+    """The rows of one cell under one labelling; the sets live in the cell's session."""
+
+    ownership: Ownership
+    verdicts: Verdicts
+    people: dict[tuple[str, int], int]  # subject, label → people
+    doubtful: dict[tuple[str, int], int]  # subject, ubits → people
 
 
 @dataclass
@@ -54,17 +64,20 @@ class Planner:
     def __init__(
         self, survey: Survey, mandates: Sequence[Mandate], as_of: date,
         proposed: frozenset[str] = frozenset(), progress: Callable[[str], None] = lambda _: None,
-        in_place: bool = False,
+        in_place: bool = False, busy: Collection[tuple[str, str]] = (),
     ) -> None:  # fmt: skip
         """`in_place`: keys are listed only where the rows cannot be found without
         (`plan/route.py`); for apply, which looks at each row a few times, not again and again.
+        `busy`: files (store, path) that others are writing, whose rows stay for now.
         """
         self.in_place = in_place
+        self.busy = busy
         self.survey = survey
         self.mandates = mandates
         self.as_of = as_of
         self.proposed = proposed
         self.progress = progress
+        self.files: list[FilePlan] = []
 
     def labels(self, cell: Cell) -> Labels:
         """The labels that people of a cell can have."""
@@ -81,11 +94,20 @@ class Planner:
         """Plan every store; the survey's sessions hold the sets until it is closed."""
         self.progress("reading the registers")
         self.survey.people()
-        return [self._plan(cell) for cell in self.concerned()]
+        self.files = [FilePlan(self, holds) for holds in labels_of_folders(self.survey)]
+        for files in self.files:
+            self.survey.until_closed(files.objects.close)
+            files.judge()
+        outcomes = [self._plan(cell) for cell in self.concerned()]
+        for files in self.files:
+            files.follow(outcomes)
+        return outcomes
 
-    def _plan(self, cell: Cell) -> Outcome:
-        self.progress(f"{cell.name}: whose row is it")
-        labels = self.labels(cell)
+    def own(self, cell: Cell, labels: Labels, prefix: str = "") -> Owned:
+        """Whose each row of a cell is under these labels, and what happens to it by itself.
+
+        `prefix` tells the temporary tables of several labellings apart.
+        """
         tables: dict[str, str] = {}
         people: dict[tuple[str, int], int] = {}
         doubtful: dict[tuple[str, int], int] = {}
@@ -98,22 +120,33 @@ class Planner:
                 people[name, label] = people.get((name, label), 0) + count
                 if ubits:
                     doubtful[name, ubits] = doubtful.get((name, ubits), 0) + count
-            tables[name] = register.number(labels.label, seen, start)
+            tables[name] = register.number(labels.label, seen, start, prefix)
             spans[name] = (start + 1, start + sum(seen.values()))
             start += sum(seen.values())
         ownership = Ownership(
             cell.session,
             cell.graph,
             tables,
+            prefix=prefix,
             stubs=cell.stubs,
-            ghosts=ghosts_of(cell.session, cell.graph, cell.people, tables, cell.ghosts),
+            ghosts=ghosts_of(cell.session, cell.graph, cell.people, tables, cell.ghosts, prefix),
             lookups=lookups_of(cell.people),
-            in_place=self.in_place and cell.session.dialect.name == "postgres",
+            # A row found later along its way could be one whose file was not copied.
+            in_place=self.in_place and not self.files and cell.session.dialect.name == "postgres",
         )
         ownership.run()
-        verdicts = Verdicts(cell.session, cell.graph, ownership, spans)
+        verdicts = Verdicts(cell.session, cell.graph, ownership, spans, prefix)
         erasing = {b for a, b in labels.actions.items() if a.kind == "erase"}
         verdicts.run(erasing)
+        return Owned(ownership, verdicts, people, doubtful)
+
+    def _plan(self, cell: Cell) -> Outcome:
+        self.progress(f"{cell.name}: whose row is it")
+        labels = self.labels(cell)
+        owned = self.own(cell, labels)
+        ownership, verdicts = owned.ownership, owned.verdicts
+        people, doubtful = owned.people, owned.doubtful
+        withheld = [files.withheld(cell, verdicts) for files in self.files]
         outcome = Outcome(cell, labels, ownership, verdicts, people=people, doubtful=doubtful)
         self.progress(f"{cell.name}: what must come along")
         for action, block in labels.actions.items():
@@ -130,6 +163,9 @@ class Planner:
                     verdicts.hold(table, verdicts.of(table, block), REPORT)
             else:
                 closure = Closure(verdicts, block, self._home(cell, action))
+                for rows in withheld:
+                    if rows:
+                        closure.withhold(rows, FILE)
                 closure.settle()
                 outcome.closures[action] = closure
         return outcome

@@ -13,9 +13,10 @@ from domicile.survey.ownership import Ownership
 from domicile.survey.people import BLOCK, STAYS, UNKNOWN, action
 from domicile.survey.work import Work
 
-JOINT, NO_AUTHOR, SPLIT, COLLISION, NO_STUB, LEGAL, BLOCKED = (
-    "joint", "author", "split", "collision", "stub", "legal hold", "blocked",
+JOINT, NO_AUTHOR, SPLIT, COLLISION, NO_STUB, LEGAL, BLOCKED, FILE = (
+    "joint", "author", "split", "collision", "stub", "legal hold", "blocked", "file",
 )  # fmt: skip
+NO_HOME, MISFIT, REPORT = "no home", "misfit", "report"
 
 REASONS = {
     JOINT: "about several people whose verdicts differ: declare `joint: author` with a path",
@@ -25,6 +26,7 @@ REASONS = {
     NO_STUB: "others point at it, and a check or a unique column forbids a stub in its place",
     BLOCKED: "the table may not be written",
     LEGAL: "a legal hold of the estate stops the erasure",
+    FILE: "a file that belongs to it is held, or to a row that it needs: they go together",
 }
 
 
@@ -33,15 +35,16 @@ class Verdicts:
 
     def __init__(
         self, session: Session, graph: Graph, ownership: Ownership,
-        spans: dict[str, tuple[int, int]] | None = None,
+        spans: dict[str, tuple[int, int]] | None = None, prefix: str = "",
     ) -> None:  # fmt: skip
-        """`spans`: subject → the first and last number that its people may have."""
+        """`spans`: subject → the first and last number that its people may have. `prefix` tells
+        the temporary tables of several labellings apart."""
         self.spans = spans or {}
         self.session = session
         self.graph = graph
         self.ownership = ownership
         self.shapes = ownership.shapes
-        self.work = Work(session, "v")
+        self.work = Work(session, f"{prefix}v")
         self.moves: dict[str, str] = {}
         self.held: dict[str, str] = {}
         self.shared: dict[str, str] = {}

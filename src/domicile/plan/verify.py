@@ -17,6 +17,7 @@ from domicile.evidence.place import evidence_directory, open_log, state_director
 from domicile.evidence.verify import verify_directory
 from domicile.plan.declared import declarations
 from domicile.plan.findings import Report
+from domicile.plan.objects_verify import check_files
 from domicile.plan.planner import Outcome, Planner
 from domicile.survey.columns import categories
 from domicile.survey.left import identifiers
@@ -52,11 +53,17 @@ def verify_stores(
     state = State(directory)
     try:
         with Survey(estate, state) as survey:
-            outcomes = Planner(survey, mandates, day, progress=progress).run()
-            report = Report(survey, mandates, day, outcomes)
+            planner = Planner(survey, mandates, day, progress=progress)
+            outcomes = planner.run()
+            report = Report(survey, mandates, day, outcomes, planner.files)
             progress("searching for people that no key leads to")
             plan = report.document()
-            checks = [c for o in outcomes for c in _rest(o, plan)]
+            checks = [c for o in outcomes for c in _rest(o.cell.name, plan)]
+            for files in planner.files:
+                for number in files.concerned():
+                    checks += _rest(files.objects.stores[number].name, plan, "file")
+                progress("reading files that were carried home")
+                checks += [Checked(*said) for said in check_files(files, plan)]
             progress("checking keys")
             checks += [c for cell in survey.cells.values() for c in _keys(cell)]
             checks += [c for o in outcomes for c in _bytes(o, report, state, plan)]
@@ -98,9 +105,8 @@ def document_of(checks: list[Checked]) -> dict[str, Any]:
     }
 
 
-def _rest(outcome: Outcome, plan: dict[str, Any]) -> list[Checked]:
-    """Whether protected people's rows rest in this store."""
-    name = outcome.cell.name
+def _rest(name: str, plan: dict[str, Any], what: str = "row") -> list[Checked]:
+    """Whether protected people's rows, or files, rest in this store."""
     mine = [f for f in plan["findings"] if f["store"] == name]
     checks: list[Checked] = []
     curable = [f for f in mine if f["state"] == "curable"]
@@ -109,14 +115,16 @@ def _rest(outcome: Outcome, plan: dict[str, Any]) -> list[Checked]:
         rows = sum(f["rows"] for f in found)
         checks.append(Checked(
             f"rest {name} {mandate}.{clause}", "failed",
-            f"{counted(rows, 'row')} in {counted(len(found), 'table')} where the clause does not "
+            f"{counted(rows, what)} in {counted(len(found), 'table')} where the clause does not "
             "allow it; plan and apply cure that",
         ))  # fmt: skip
     if not curable:
         left = ", but for what is held" if any(f["state"] == "held" for f in mine) else ""
-        checks.append(Checked(f"rest {name}", "ok", f"no row that a clause wants elsewhere{left}"))
+        checks.append(
+            Checked(f"rest {name}", "ok", f"no {what} that a clause wants elsewhere{left}")
+        )
     checks += [
-        Checked(f"held {name} {h['table']}", "held", f"{counted(h['rows'], 'row')}: {h['reason']}")
+        Checked(f"held {name} {h['table']}", "held", f"{counted(h['rows'], what)}: {h['reason']}")
         for h in plan["held"]
         if h["store"] == name
     ]

@@ -169,7 +169,8 @@ class Folder:
                 ) from error
 
     def settle(self, path: str, copy: Mark, over: Mark | None = None) -> bool:
-        """Give the copy its name. What stands there is replaced only when it is `over`.
+        """Give the copy its name. What stands there is replaced only when it is `over`, in one
+        rename, so that the name always leads to a whole file.
 
         Whether the file stands there now. The copy must be as it was received.
         """
@@ -179,9 +180,12 @@ class Folder:
             temporary = PurePosixPath(_beside(name, INCOMING)).name
             if _mark(folder, temporary) != copy:
                 return False
-            if over is not None and not self._take(folder, name, over, None):
-                return False
-            named = _name(folder, temporary, name)
+            if over is not None:
+                named = _mark(folder, name) == over and _same(folder, name, over, None)
+                if named:
+                    os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            else:
+                named = _name(folder, temporary, name)
             if not named:
                 os.unlink(temporary, dir_fd=folder)
             os.fsync(folder)

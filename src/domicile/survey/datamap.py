@@ -23,6 +23,9 @@ from domicile.survey.columns import categories, personal
 from domicile.survey.map_routes import Route, routes
 from domicile.survey.map_rows import Residences, Share
 from domicile.survey.map_unknown import unknowns
+from domicile.survey.objects import Objects, labels_of_folders
+from domicile.survey.objects_map import folders
+from domicile.survey.objects_map import unknowns as file_unknowns
 from domicile.survey.state import State
 from domicile.survey.survey import Cell, Survey, exact_rows
 
@@ -66,12 +69,13 @@ def _document(survey: Survey, day: date, progress: Callable[[str], None]) -> Doc
     people: list[Doc] = []
     elsewhere: list[Doc] = []
     unknown: list[Doc] = []
+    residences: dict[str, Residences] = {}
     totals = {cell.name: exact_rows(cell) for cell in survey.cells.values()}
     progress("classifying columns")
     verdicts = _classified(survey, totals)
     for cell in survey.cells.values():
         progress(f"{cell.name}: whose row is it")
-        found = Residences(cell, day)
+        found = residences[cell.name] = Residences(cell, day)
         found.own()
         here = {s: found.people(s) for s, p in cell.people.items() if p.local}
         for subject, shares in here.items():
@@ -81,6 +85,13 @@ def _document(survey: Survey, day: date, progress: Callable[[str], None]) -> Doc
         rows = found.rows(totals[cell.name])
         unknown += unknowns(cell, here, verdicts[cell.name], rows)
         stores.append(_store(cell, here, totals[cell.name], rows, verdicts[cell.name]))
+    files: list[Doc] = []
+    for holds in labels_of_folders(survey):
+        objects = Objects(survey, holds)
+        survey.until_closed(objects.close)
+        objects.survey_files(progress)
+        files += folders(objects, residences)
+        unknown += file_unknowns(objects)
     document: Doc = {
         "version": VERSION,
         "estate": estate.name,
@@ -88,6 +99,7 @@ def _document(survey: Survey, day: date, progress: Callable[[str], None]) -> Doc
         "estate_digest": estate.digest,
         "as_of": day.isoformat(),
         "stores": stores,
+        "files": files,
         "people": people,
         "elsewhere": elsewhere,
         "unknown": unknown,

@@ -62,7 +62,7 @@ def describe(
 
 def ghosts_of(
     session: Session, graph: Graph, people: Mapping[str, People], tables: Mapping[str, str],
-    ghosts: Mapping[str, list[Ghost]],
+    ghosts: Mapping[str, list[Ghost]], prefix: str = "",
 ) -> dict[str, str]:  # fmt: skip
     """Lines (`lines`) for the stubs of a store by table, for the ownership program.
 
@@ -78,7 +78,7 @@ def ghosts_of(
             for row in batch:
                 if (person := (name, row[:-2])) in wanted:
                     numbers[person] = (int(row[-2]), int(row[-1]))
-    work = Work(session, "gl")
+    work = Work(session, f"{prefix}gl")
     return {
         table: lines(session, graph, work, table, listed, numbers)
         for table, listed in ghosts.items()

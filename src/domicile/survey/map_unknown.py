@@ -16,7 +16,16 @@ from domicile.survey.survey import Cell
 
 Doc = dict[str, Any]
 Code = Literal[
-    "unread", "dangling", "residence", "unreadable", "age", "unowned", "nobody", "unclassified"
+    "unread",
+    "dangling",
+    "residence",
+    "unreadable",
+    "age",
+    "unowned",
+    "nobody",
+    "missing",
+    "orphan",
+    "unclassified",
 ]
 
 CODES: tuple[Code, ...] = get_args(Code)

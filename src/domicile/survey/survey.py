@@ -77,6 +77,10 @@ class Survey:
     ) -> None:  # fmt: skip
         self._stack.close()
 
+    def until_closed(self, close: Callable[[], None]) -> None:
+        """Have something else closed with the survey."""
+        self._stack.callback(close)
+
     def finished(self) -> int:
         """How many plans of this estate were carried out to the end so far."""
         return self.state.finished() if self.state is not None else 0
