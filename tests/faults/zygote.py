@@ -15,6 +15,7 @@ writes how many there were to `FILE.points`.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -26,13 +27,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from domicile.apply import ends, move
+from domicile.apply import ends, move, objects
 from domicile.cli import apply, main, plan, verify  # noqa: F401 - imported once, for all children
 from domicile.errors import Stopped, StoreUnreachable
 from domicile.evidence.log import Log
 from domicile.plan import make  # noqa: F401
 from domicile.plan import verify as checks  # noqa: F401
+from domicile.stores import files_folder
 from domicile.survey import state
+
+
+class Calls:
+    """The module `os`, whose functions that write into a folder can be hit."""
+
+    __name__ = "os"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
 
 
 class Faults:
@@ -74,6 +85,10 @@ class Faults:
         self.wrap(ends.PostgresEnd, "commit", lost)
         self.wrap(ends.SqliteEnd, "commit", lost)
         self.wrap(state.State, "write", lambda _: Stopped("the state could not be written"))
+        calls = Calls()
+        setattr(files_folder, "os", calls)  # noqa: B010 - what the module calls `os`
+        for name in ("link", "unlink", "rename", "replace", "mkdir", "fsync"):
+            self.wrap(calls, name, lambda _: OSError(errno.EIO, "Input/output error"))
         self.wrap(Log, "append", lambda _: Stopped("the log could not be written"))
 
     def report(self) -> None:
@@ -90,6 +105,7 @@ def child(request: dict[str, Any]) -> int:
     if request["limit"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["limit"], resource.RLIM_INFINITY))
     move.BATCH_ROWS = request["batch"]
+    objects.BATCH_FILES, objects.WORKERS = 5, 1  # one by one, so that points have numbers
     fault = request["fault"] or {"nth": 0, "form": ""}
     faults = Faults(fault["nth"], fault["form"], Path(request["output"] + ".points"))
     faults.install()

@@ -33,7 +33,9 @@ def check_files(plan: FilePlan, document: dict[str, Any]) -> Iterator[Said]:
                 yield f"by nature {name}: {what}", "ok", f"may keep what left; {until}"
             linked = plan.objects.listings[number].linked
             if linked:
-                kept = f"{counted(linked, 'name')} of files that have several: bytes would stay under others"
+                kept = (
+                    f"{counted(linked, 'file has', 'files have')} another name, which keeps bytes"
+                )
                 yield f"by nature {name}: hard links", "ok", kept
 
 

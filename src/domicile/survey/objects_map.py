@@ -68,7 +68,7 @@ def said(objects: Objects, number: int, keyed: int, keyless: int) -> Iterator[tu
             yield f"{counted(count, 'file')} that {what}", count
     for count, one, what in (
         (listing.links, "symbolic link", ": what a link leads to is not in this store, and stays"),
-        (listing.special, "socket, pipe or device", ""),
+        (listing.special, "special file", ""),
         (listing.deep, "folder", " too deep to be entered"),
     ):
         if count:
