@@ -350,7 +350,7 @@ def test_a_file_that_is_always_being_written_holds_its_own_row_only(
         return real(this, source, path, seen)
 
     monkeypatch.setattr(Folder, "receive", receive)
-    with pytest.raises(Stopped, match="changed while they were being moved"):
+    with pytest.raises(Stopped, match="changed while being moved"):
         world.apply(plan)
     assert (world.ids("app"), world.ids("home")) == ([10], [30])
     assert world.names("media_us") == ["videos/30.mp4"]
