@@ -101,11 +101,11 @@ def check_plan(
         directory = Path(name)
         estate = write_world(directory, world, ends(directory))
         document = plan(estate, directory / "plan.json")
-    compare_plan(world, outcome, document, people=reading != SETTLED)
+    compare_plan(world, outcome, document)
     return outcome
 
 
-def compare_plan(world: World, outcome: Outcome, document: dict[str, Any], *, people: bool) -> None:
+def compare_plan(world: World, outcome: Outcome, document: dict[str, Any]) -> None:
     """Rows and people of the move steps, and the rows held, by table."""
     label = {name: str(TableName(world.holds, name)) for name in world.schema.tables}
 
@@ -113,9 +113,8 @@ def compare_plan(world: World, outcome: Outcome, document: dict[str, Any], *, pe
         return Counter({label[t]: figure(t) for t in label if figure(t)})
 
     same("rows to move", by_table(document["steps"], "move", "rows"), by_label(outcome.rows))
-    if people:
-        counts = by_table(document["steps"], "move", "subjects")
-        same("people to move", counts, by_label(outcome.subjects))
+    counts = by_table(document["steps"], "move", "subjects")
+    same("people to move", counts, by_label(outcome.subjects))
     same("rows held", held(document), by_label(outcome.held_rows))
 
 

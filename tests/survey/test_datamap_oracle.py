@@ -21,6 +21,9 @@ from tests.servers import TestServer
 SEEDS = 30
 POSTGRES_FIRST, POSTGRES_SEEDS = 2000, 10  # other worlds than those in SQLite
 
+Split = dict[str, dict[str, tuple[int, int]]]
+"""Table → residence, or whose → rows, people."""
+
 
 def countries(world: World) -> dict[Person, str | None]:
     """The country of everyone in a register of either cell; the source's row decides first."""
@@ -35,28 +38,33 @@ def countries(world: World) -> dict[Person, str | None]:
     return found
 
 
-def wanted(world: World) -> dict[str, Counter[str]]:
-    """Rows of each table by residence, unknown, several or nobody."""
+def wanted(world: World) -> Split:
+    """Rows and people of each table by residence, unknown, several or nobody."""
     about, where = Ownership(world).about, countries(world)
-    found: dict[str, Counter[str]] = {}
+    rows: dict[str, Counter[str]] = {}
+    people: dict[tuple[str, str], set[Person]] = {}
     for row_id in world.row_ids():
         codes = {where[person] for person in about[row_id]}
         (label,) = codes if len(codes) == 1 else ("several" if codes else "nobody",)
         name = str(TableName(world.holds, row_id[0]))
-        found.setdefault(name, Counter())[label or "unknown"] += 1
-    return found
+        rows.setdefault(name, Counter())[label or "unknown"] += 1
+        people.setdefault((name, label or "unknown"), set()).update(about[row_id])
+    return {
+        name: {label: (count, len(people[name, label])) for label, count in labels.items()}
+        for name, labels in rows.items()
+    }
 
 
-def got(world: World, ends: Ends | None = None) -> dict[str, Counter[str]]:
+def got(world: World, ends: Ends | None = None) -> Split:
     """The same, as the map has it."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         document = make_map(write_world(directory, world, ends or SqliteEnds(directory)))
     source = next(s for s in document["stores"] if s["name"] == world.estate.stores[0].name)
     return {
-        t["name"]: Counter(
-            {s["residence"] or s["whose"]: s["rows"] for s in t["rows_by_residence"]}
-        )
+        t["name"]: {
+            s["residence"] or s["whose"]: (s["rows"], s["people"]) for s in t["rows_by_residence"]
+        }
         for t in source["tables"]
         if t["rows"]
     }

@@ -24,6 +24,8 @@ from domicile.survey.columns import categories, personal
 from domicile.survey.graph import Graph
 from domicile.survey.left import Left, identifiers, people_left
 from domicile.survey.people import BLOCK
+from domicile.survey.people import action as block_of
+from domicile.survey.reach import MANY, Reach
 from domicile.survey.residue import Identifiers, Kind
 from domicile.survey.survey import Cell, Survey
 from domicile.survey.work import Work
@@ -60,6 +62,8 @@ class Report:
         self.held: list[Doc] = []
         self.unknown: list[Doc] = []
         self._elsewhere: dict[tuple[str, str], dict[str, str]] = {}
+        self._reaches: dict[str, Reach] = {}
+        self._counted: dict[str, int] = {}  # a relation of rows that go → their people
 
     def document(self) -> Doc:
         """The whole plan, with its digest."""
@@ -117,7 +121,9 @@ class Report:
                 f"SELECT label, count(*) FROM {going} g GROUP BY label ORDER BY label"
             )
             for label, count in rows:
-                people = people_of(closure.work, going, f"label = {label}")
+                people = self._people(outcome, closure, table, f"label = {label}")
+                if len(rows) == 1:  # then the step's people are the same
+                    self._counted[going] = people
                 for named in sorted(outcome.labels.clauses[int(label)]):
                     self._finding(outcome, named, "curable", table, kinds, people, int(count), "")
 
@@ -140,16 +146,38 @@ class Report:
                 })  # fmt: skip
 
     def _people_held(self, outcome: Outcome, table: str, held: str, reason: str, label: int) -> int:
-        """People whom held rows are about, at either end of each row's range."""
+        """People whom held rows are about."""
         match = " AND ".join(f"w.{k} = h.{k}" for k in outcome.ownership.shapes.labels(table))
         session = outcome.cell.session
         rows = (
             f"FROM {held} h JOIN {outcome.ownership.work[table]} w ON {match} "
             f"WHERE h.label = {label} AND h.reason = {session.dialect.literal(reason)}"
         )
-        return Work(session, "ph").count(
-            f"(SELECT w.pmin AS n {rows} UNION SELECT w.pmax AS n {rows})"
+        work, reach = Work(session, "ph"), self._reach(outcome)
+        keys = ", ".join(f"h.{k}" for k in outcome.ownership.shapes.labels(table))
+        if reach.most(table) == MANY and work.any(f"(SELECT 1 AS one {rows} AND w.pmin < w.pmax)"):
+            return reach.count(table, f"(SELECT {keys} {rows})")
+        return work.count(f"(SELECT w.pmin AS n {rows} UNION SELECT w.pmax AS n {rows})")
+
+    def _people(self, outcome: Outcome, closure: Closure, table: str, where: str = "1 = 1") -> int:
+        """People whom rows of one action concern, of those whom that action is for."""
+        going, reach = closure.going[table], self._reach(outcome)
+        # Of a row that follows its author, `plo` and `phi` do not tell whom it is about.
+        told = table not in outcome.verdicts.mixed and (
+            reach.most(table) < MANY or not closure.work.any(going, f"plo < phi AND {where}")
         )
+        if told:
+            return people_of(closure.work, going, where)
+        return reach.count(
+            table, f"(SELECT g.* FROM {going} g WHERE {where})",
+            lambda label: f"{block_of(label)} = {closure.block}",
+        )  # fmt: skip
+
+    def _reach(self, outcome: Outcome) -> Reach:
+        name = outcome.cell.name
+        if name not in self._reaches:
+            self._reaches[name] = Reach(outcome.ownership, "pr")
+        return self._reaches[name]
 
     def _said(self, outcome: Outcome, reason: str, table: str) -> str:
         if reason == BLOCKED:
@@ -290,7 +318,9 @@ class Report:
             if to and not self.survey.cells[to].schema.tables:
                 self._step("create_schema", cell, cell.declared.holds, to, 0, 0)
             for op, table, rows, at_home in closure.operations():
-                people = people_of(closure.work, rows) if op in ("move", "erase") else 0
+                people = 0
+                if op in ("move", "erase"):
+                    people = self._counted.get(rows) or self._people(outcome, closure, table)
                 where = cell.name if op == "stub" and not at_home else to
                 self._step(op, cell, table, where, people, closure.work.count(rows))
             if any(

@@ -7,7 +7,7 @@ residences. Everything stays in temporary tables beside the data; counts come ou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -16,6 +16,7 @@ from domicile.law.condition import Under
 from domicile.survey.ghosts import ghosts_of
 from domicile.survey.ownership import Ownership
 from domicile.survey.people import People
+from domicile.survey.reach import MANY, Reach
 from domicile.survey.survey import Cell
 from domicile.survey.work import Work
 
@@ -23,6 +24,9 @@ ADULT = 18
 """Years at which one is no longer a child: Art. 1, Convention on the Rights of the Child."""
 
 UNKNOWN, SEVERAL = 0, -1
+
+LABEL = f"CASE WHEN w.lo = w.hi THEN w.lo ELSE {SEVERAL} END AS label"
+"""The label of a line `w`, in SQL."""
 
 Whose = Literal["known", "unknown", "several", "nobody"]
 
@@ -97,8 +101,6 @@ class Residences:
         """The rows of each table by residence, the most first; `totals` are all its rows, and
         what remains of them is nobody's.
 
-        People are the distinct ones at either end of each row's range, so a row about three or
-        more counts at least two of them.
         """
         assert self.ownership is not None  # `own` comes first
         work = self.ownership.work
@@ -109,6 +111,12 @@ class Residences:
         parts = [part for n, table in enumerate(owned) for part in self._counting(n, table)]
         for n, label, counted, distinct in self.work.all(parts):
             (people if counted is None else rows)[int(n), int(label)] = int(counted or distinct)
+        reach = Reach(self.ownership, "mr")
+        people.update(
+            ((n, label), count)
+            for n, table in enumerate(owned)
+            for label, count in self._several(reach, table)
+        )
         for (n, label), count in rows.items():
             found[owned[n]].append(self._share(label, people[n, label], count))
         for table, shares in found.items():
@@ -120,6 +128,33 @@ class Residences:
 
     def _counting(self, number: int, table: str) -> list[str]:
         """Queries of (number, label, rows, NULL), and of (number, label, NULL, people)."""
+        lines = self._lines(table)
+        rows = f"SELECT {LABEL} {lines}"
+        people = " UNION ".join(f"SELECT {LABEL}, w.{end} AS p {lines}" for end in ("pmin", "pmax"))
+        nothing = "CAST(NULL AS bigint)"
+        first = f"SELECT {number} AS n, label, count(*) AS counted, {nothing} AS people"
+        second = f"SELECT {number} AS n, label, {nothing} AS counted, count(*) AS people"
+        return [
+            f"{first} FROM ({rows}) l GROUP BY label",
+            f"{second} FROM ({people}) l GROUP BY label",
+        ]
+
+    def _several(self, reach: Reach, table: str) -> Iterator[tuple[int, int]]:
+        """(label, people) where rows may be about more people than their two ends tell."""
+        if reach.most(table) < MANY:
+            return
+        keys = ", ".join(f"w.{k}" for k in reach.shapes.labels(table))
+        lines = self._lines(table)
+        labels = self.work.session.query(
+            f"SELECT DISTINCT label FROM (SELECT {LABEL}, w.pmin, w.pmax {lines}) l "
+            "WHERE pmin < pmax"
+        )
+        for (label,) in labels:
+            rows = f"(SELECT * FROM (SELECT {keys}, {LABEL} {lines}) l WHERE label = {label})"
+            yield int(label), reach.count(table, rows)
+
+    def _lines(self, table: str) -> str:
+        """FROM and WHERE of the lines (alias `w`) of a table's rows that are here."""
         assert self.ownership is not None
         work = self.ownership.work[table]
         conditions = ["w.present = 1"] if table in self.cell.graph.registers else []
@@ -129,18 +164,7 @@ class Residences:
                 f"NOT EXISTS (SELECT 1 FROM {self.cell.stubs[table]} s WHERE {match})"
             )
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        label = f"CASE WHEN w.lo = w.hi THEN w.lo ELSE {SEVERAL} END AS label"
-        rows = f"SELECT {label} FROM {work} w{where}"
-        people = " UNION ".join(
-            f"SELECT {label}, w.{end} AS p FROM {work} w{where}" for end in ("pmin", "pmax")
-        )
-        nothing = "CAST(NULL AS bigint)"
-        first = f"SELECT {number} AS n, label, count(*) AS counted, {nothing} AS people"
-        second = f"SELECT {number} AS n, label, {nothing} AS counted, count(*) AS people"
-        return [
-            f"{first} FROM ({rows}) l GROUP BY label",
-            f"{second} FROM ({people}) l GROUP BY label",
-        ]
+        return f"FROM {work} w{where}"
 
     def _share(self, label: int, people: int, rows: int) -> Share:
         if label == SEVERAL:

@@ -198,6 +198,14 @@ class Ownership:
             else:
                 self._fill(group, self.work, through_attachments=True)
 
+    def lines(self, table: str, *, direct: bool = False) -> str | None:
+        """The work table of `table`; `direct`: without what comes through attachments."""
+        return (self._direct if direct else self.work).get(table)
+
+    def along(self, edge: Edge, *, direct: bool = False) -> str:
+        """A SELECT of lines for the child rows of one edge; "" when it leads to nobody."""
+        return self._from(edge, self._direct if direct else self.work)
+
     def _needed_for(self, attachments: Iterable[str]) -> set[str]:
         needed = {
             e.child for a in attachments for tier in self.graph.describing(a) for e in tier
@@ -287,7 +295,7 @@ class Ownership:
             f"SELECT {self.shapes.named(child, 't')}, {_ends('p')} "
             f"FROM {self.session.dialect.table(child)} t "
             f"{self.shapes.joined(edge, 't', 'p', relation)}"
-            f" WHERE {self._alive(child, 't')}"
+            f" WHERE {self.alive(child, 't')}"
         )
 
     def _looked_up(self, edge: Edge, look: Looks) -> str:
@@ -316,7 +324,7 @@ class Ownership:
         """The referring value as a whole number, and what else must hold."""
         key = self.shapes.value(edge, "t", edge.columns[0])
         kind = "text" if edge.json else self.graph.table(edge.child).column(edge.columns[0]).kind
-        condition = self._alive(edge.child, "t")
+        condition = self.alive(edge.child, "t")
         if kind == "int":
             key = f"TRY_CAST({key} AS BIGINT)"
         else:
@@ -330,7 +338,8 @@ class Ownership:
         listed = ", ".join((*self.shapes.labels(table), *ENDS))
         return f"SELECT {listed} FROM {self.ghosts[table]}"
 
-    def _alive(self, table: str, alias: str) -> str:
+    def alive(self, table: str, alias: str) -> str:
+        """A condition: the row is no stub of ours."""
         if table not in self.stubs:
             return "1 = 1"
         same = self.shapes.same(table, alias, "s")
@@ -449,7 +458,7 @@ class Ownership:
                     f"FROM {self.session.dialect.table(e.child)} t "
                     f"JOIN {fresh[e.child]} p ON {self.shapes.same(e.child, 't', 'p')} "
                     f"JOIN {self.session.dialect.table(attachment)} a "
-                    f"ON {self.shapes.refers(e, 't', 'a')} WHERE {self._alive(e.child, 't')}"
+                    f"ON {self.shapes.refers(e, 't', 'a')} WHERE {self.alive(e.child, 't')}"
                     for e in inside
                     if e.parent == attachment and e.child in fresh
                 ]
@@ -474,7 +483,7 @@ class Ownership:
     def _used(self, edge: Edge, relation: str | None, rank: int) -> str:
         """Which attachment rows an edge uses, with the people of the referring rows if any."""
         dialect = self.session.dialect
-        alive = f"{self._alive(edge.child, 't')} AND {self._alive(edge.parent, 'a')}"
+        alive = f"{self.alive(edge.child, 't')} AND {self.alive(edge.parent, 'a')}"
         ends = _ends("p")
         join = ""
         if relation is None:
