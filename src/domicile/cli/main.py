@@ -29,6 +29,7 @@ COMMANDS = {
     "record": "Make the record of processing activities (Art. 30 GDPR).",
     "map": "Show whose data is where.",
     "plan": "Find what breaks a clause, and what would cure it.",
+    "compare": "Set two mandates, or two days, side by side.",
     "apply": "Carry out a plan, or resume it.",
     "verify": "Check the stores against the mandates, and the log against its key.",
     "undo": "Make the plan that takes a finished move back.",

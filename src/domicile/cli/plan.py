@@ -60,6 +60,14 @@ def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
             "Flows: only you can stop them", ["mandate", "clause", "flow", "state", "why"],
             [[f["mandate"], f["clause"], f["flow"], f["state"], f["reason"]] for f in flows],
         )  # fmt: skip
+    if document["thresholds"]:
+        out.table(
+            "How near a count is above which a clause applies",
+            ["mandate", "clause", "about", "now", "more than", "of it", "state"],
+            [[t["mandate"], t["clause"], t["about"], f"{t['now']:,} {t['count']}",
+              t["more_than"], f"{t['percent']}%", t["state"]]
+             for t in document["thresholds"]],
+        )  # fmt: skip
     if document["steps"]:
         out.table(
             "Steps", ["id", "op", "table", "from", "to", "people", "rows"],
@@ -78,6 +86,12 @@ def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
             [[u["store"], ".".join(filter(None, (u["table"], u["column"]))), u["reason"]]
              for u in document["unknown"]],
         )  # fmt: skip
+    if tried := document.get("what_if"):
+        out.say(
+            f"If {', '.join(tried['mandates'])} were in force: {tried['people']:,} people, "
+            f"{tried['rows']:,} rows in {tried['steps']} steps, about {tried['bytes']:,} bytes, "
+            f"about {tried['seconds']} s; {tried['held']:,} rows held, {tried['unknown']} unknown."
+        )
     cost = document["cost"]
     if not document["steps"]:
         asked = "all that a clause asks to act on is held" if document["held"] else (

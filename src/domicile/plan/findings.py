@@ -18,6 +18,7 @@ from domicile.plan.objects_report import FILE_BYTES_A_SECOND, FILES_A_SECOND, Fi
 from domicile.plan.planner import Outcome
 from domicile.plan.reasons import flow_lines, legal_reason
 from domicile.plan.sequences import sequence_warnings
+from domicile.plan.thresholds import as_findings, thresholds
 from domicile.plan.verdicts import BLOCKED, LEGAL, MISFIT, NO_HOME, REASONS, REPORT
 from domicile.survey.classify_verdict import Verdict
 from domicile.survey.columns import categories, personal
@@ -51,7 +52,9 @@ class Report:
         as_of: date,
         outcomes: list[Outcome],
         files: Sequence[FilePlan] = (),
+        proposed: frozenset[str] = frozenset(),
     ) -> None:
+        self.proposed = proposed
         self.survey = survey
         self.mandates = {m.id: m for m in mandates}
         self.as_of = as_of
@@ -87,9 +90,10 @@ class Report:
             self.steps += said.steps
             self.held += said.held
             self.unknown += said.unknown
-        self.findings += flow_lines(
-            self.survey.estate, list(self.mandates.values()), self.as_of, self.outcomes
-        )
+        laws = list(self.mandates.values())
+        self.findings += flow_lines(self.survey.estate, laws, self.as_of, self.proposed)
+        near = thresholds(self.survey, laws, self.as_of, self.proposed)
+        self.findings += as_findings(near)
         for number, step in enumerate(self.steps, 1):
             step["id"] = f"s{number}"
         estate = self.survey.estate
@@ -110,6 +114,8 @@ class Report:
             "unknown": self.unknown,
             "people": [o.identity() for o in self.outcomes if o.closures],
             "cost": self._cost(),
+            "thresholds": near,
+            "what_if": None,  # of mandates that are tried out: see make_plan
             "warnings": sequence_warnings(self.survey),
         }
         document["digest"] = digest_of(document)

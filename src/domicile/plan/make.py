@@ -9,8 +9,9 @@ from pathlib import Path
 from domicile.evidence.kinds import make
 from domicile.evidence.place import open_log, state_directory
 from domicile.plan.declared import declarations
-from domicile.plan.document import Document
+from domicile.plan.document import Document, digest_of
 from domicile.plan.findings import Report
+from domicile.plan.forecast import forecast
 from domicile.plan.planner import Planner
 from domicile.survey.state import State
 from domicile.survey.survey import Survey
@@ -33,7 +34,11 @@ def make_plan(
             planner = Planner(survey, mandates, day, proposed, progress)
             outcomes = planner.run()
             progress("classifying columns")
-            document = Report(survey, mandates, day, outcomes, planner.files).document()
+            document = Report(survey, mandates, day, outcomes, planner.files, proposed).document()
+        if proposed:
+            progress("what the mandates tried out would cost")
+            document["what_if"] = forecast(estate, mandates, proposed, day, state, progress)
+            document["digest"] = digest_of(document)
     finally:
         state.close()
     log = open_log(directory, estate.name)

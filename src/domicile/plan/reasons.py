@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from domicile.estate.model import Estate
 from domicile.law.flows import flow_findings
 from domicile.law.model import Mandate
 from domicile.survey.graph import Graph
-
-if TYPE_CHECKING:
-    from domicile.plan.planner import Outcome
 
 Doc = dict[str, Any]
 
@@ -25,10 +22,12 @@ def legal_reason(graph: Graph, table: str) -> str:
 
 
 def flow_lines(
-    estate: Estate, mandates: Sequence[Mandate], as_of: date, outcomes: Sequence[Outcome]
+    estate: Estate, mandates: Sequence[Mandate], as_of: date, proposed: frozenset[str]
 ) -> list[Doc]:
-    """Findings about declared flows, as lines of the plan: only a person can stop a flow."""
-    proposed = {each for outcome in outcomes for each in outcome.labels.proposed}
+    """Findings about declared flows, as lines of the plan: only a person can stop a flow.
+
+    Clauses that apply above a count are left to `thresholds`.
+    """
     return [
         {
             "mandate": found.mandate, "clause": found.clause, "state": found.state, "store": "",
