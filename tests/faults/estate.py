@@ -24,6 +24,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "mood": ("mood_id",),
     "video": ("video_id",),
     "comment": ("comment_id",),
+    "message": ("message_id",),
     "watch": (),
     "journal": (),
 }
@@ -44,6 +45,7 @@ tables:
   app.address: {role: attachment}
   app.country: {role: reference}
   app.comment: {joint: author, author: account_id}
+  app.message: {joint: split, author: from_id, keep: [body]}
   app.family: {joint: author, author: child_id}
   app.audit: {role: ignore}
 """
@@ -92,6 +94,12 @@ def rows(people: int, seed: int = 7) -> dict[str, list[tuple[Any, ...]]]:
          f"words {n}")
         for n in range(1, 3 * people)
     ]  # fmt: skip
+    said = random.Random(seed + 1)
+    messages = [
+        (n, said.randint(1, people), said.randint(1, people),
+         said.randint(1, n - 1) if n % 4 == 0 else None, f"said {n}", n)
+        for n in range(1, people + 1)
+    ]  # fmt: skip
     families = {(anyone(), anyone()): None for _ in range(people // 2)}
     return {
         "country": [("US", "United States"), ("NL", "Netherlands"), ("DE", "Germany")],
@@ -107,6 +115,7 @@ def rows(people: int, seed: int = 7) -> dict[str, list[tuple[Any, ...]]]:
         "mood": [(n, p, i, "calm") for n, (p, i, _) in enumerate(tracks, 1) if n % 2],
         "video": [(n, anyone(), f"clip {n}", 0) for n in who],
         "comment": comments,
+        "message": messages,
         "watch": [(anyone(), f"clip {n % 9}", n % 60, n % 12 + 1) for n in range(3 * people)],
         "journal": [(anyone(), "same") for _ in range(people)],
     }  # fmt: skip
@@ -122,6 +131,7 @@ COLUMNS = {
     "mood": ("mood_id", "playlist_id", "place", "word"),
     "video": ("video_id", "account_id", "title", "views"),
     "comment": ("comment_id", "video_id", "account_id", "reply_to", "body"),
+    "message": ("message_id", "from_id", "to_id", "answers", "body", "place"),
     "watch": ("account_id", "clip", "seconds", "month"),
     "journal": ("account_id", "word"),
 }

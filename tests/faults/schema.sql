@@ -27,6 +27,10 @@ CREATE TABLE comment (
   comment_id bigint PRIMARY KEY, video_id bigint NOT NULL REFERENCES video ON DELETE CASCADE,
   account_id bigint NOT NULL REFERENCES account ON DELETE CASCADE,
   reply_to bigint REFERENCES comment ON DELETE CASCADE, body text NOT NULL);
+CREATE TABLE message (
+  message_id bigint PRIMARY KEY, from_id bigint NOT NULL REFERENCES account,
+  to_id bigint REFERENCES account ON DELETE SET NULL, answers bigint REFERENCES message,
+  body text NOT NULL, place integer);
 CREATE TABLE watch (
   account_id bigint REFERENCES account ON DELETE CASCADE, clip text, seconds integer NOT NULL,
   month integer NOT NULL) PARTITION BY RANGE (month);

@@ -16,7 +16,7 @@ from domicile.cli.main import main
 from domicile.estate.model import TableName
 from domicile.stores.schema import Table
 from tests.oracle.model import Reading, Row, RowId, Rows, Value, World, key_of
-from tests.oracle.outcome import Keys, Outcome, expected, kept_columns
+from tests.oracle.outcome import Keys, Outcome, expected, kept_columns, split_columns
 from tests.oracle.write import Ends, SqliteEnds, markers, write_world
 
 MakeEnds = Callable[[Path], Ends]  # from a directory of the world's own
@@ -57,36 +57,40 @@ def by_table(steps: list[dict[str, Any]], op: str, field: str) -> Counter[str]:
     return found
 
 
-def compare(world: World, side: str, actual: Rows, full: Rows, stubs: Keys) -> None:
-    """The rows of a store are the expected ones and, beside them, exactly the expected stubs."""
+def compare(world: World, side: str, actual: Rows, full: Rows, stubs: Keys, copies: Keys) -> None:
+    """The rows of a store are the expected ones and, beside them, exactly the expected stubs, and
+    the expected copies of split rows."""
     for name, table in world.schema.tables.items():
         left, wanted = counted(actual[name]), counted(full[name])
         missing = [dict(r) for r in wanted - left]
         assert not missing, f"{side}: {name} lacks {missing}"
         beside = [dict(r) for r in (left - wanted).elements()]
         found = {key_of(r, table.identity) for r in beside}
-        expected_stubs = stubs.get(name, set())
+        split = copies.get(name, set())
+        wanted_keys = stubs.get(name, set()) | split
         assert len(found) == len(beside), f"{side}: {name} has rows twice: {beside}"
-        assert found == expected_stubs, (
-            f"{side}: {name}: beside the full rows got {beside}, expected stubs {expected_stubs}"
+        assert found == wanted_keys, (
+            f"{side}: {name}: beside the full rows got {beside}, expected stubs "
+            f"{stubs.get(name)} and copies {split}"
         )
-        for stub in beside:
-            nothing_personal(world, side, table, stub)
+        for row in beside:
+            copy = key_of(row, table.identity) in split
+            kept = (split_columns if copy else kept_columns)(world, name)
+            nothing_personal(world, side, table, row, kept)
 
 
-def nothing_personal(world: World, side: str, table: Table, stub: Row) -> None:
-    """A stub holds its key, its keys to others that may not be null, and nothing of the row."""
-    kept = kept_columns(world, table.name)
+def nothing_personal(world: World, side: str, table: Table, stub: Row, kept: set[str]) -> None:
+    """A stub holds its key and what else it keeps, as in the real row, and nothing of the rest."""
     real = next(
         r
         for r in world.source[table.name]
         if key_of(r, table.identity) == key_of(stub, table.identity)
     )
     for column in table.columns:
-        if column.name in kept:
-            continue
         value = stub[column.name]
-        if column.nullable:
+        if column.name in kept:
+            assert value == real[column.name], f"{side}: {table.name}.{column.name} is not kept"
+        elif column.nullable:
             assert value is None, f"{side}: {table.name}.{column.name} of a stub is {value!r}"
         elif isinstance(value, str):  # a number derived from the key may be the same by chance
             assert value != real[column.name], f"{side}: {table.name}.{column.name} of a stub"
@@ -150,8 +154,10 @@ def check_move(
         run("apply", str(file), "--estate", str(estate), "--yes")
 
         source, home = stores.rows(world)
-        compare(world, "source", source, outcome.source, outcome.source_stubs)
-        compare(world, "home", home, outcome.home, outcome.home_stubs)
+        compare(
+            world, "source", source, outcome.source, outcome.source_stubs, outcome.source_copies
+        )
+        compare(world, "home", home, outcome.home, outcome.home_stubs, outcome.home_copies)
         same("keys that lead nowhere", stores.broken(), [])
         same("schema changed", stores.catalogue(), catalogue)
         same("triggers of the application that fired", stores.audited(), 0)
@@ -185,8 +191,10 @@ def check_waves(world: World, late: set[RowId]) -> Outcome | None:
         whole = replace(world, source=without(world, late - arrived))
         outcome = expected(whole, SETTLED)
         source, home = ends.rows(whole)
-        compare(whole, "source", source, outcome.source, outcome.source_stubs)
-        compare(whole, "home", home, outcome.home, outcome.home_stubs)
+        compare(
+            whole, "source", source, outcome.source, outcome.source_stubs, outcome.source_copies
+        )
+        compare(whole, "home", home, outcome.home, outcome.home_stubs, outcome.home_copies)
         same("keys that lead nowhere", ends.broken(), [])
         nothing_left(whole, outcome, ends.source_bytes())
     return outcome
@@ -225,4 +233,8 @@ def nothing_left(world: World, outcome: Outcome, data: bytes) -> None:
     """The source's files do not have the bytes of what left."""
     left = {m for t, i in outcome.moving for m in markers([world.source[t][i]])}
     stays = {m for rows in outcome.source.values() for m in markers(rows)}
+    for name, keys in outcome.source_copies.items():
+        kept, identity = split_columns(world, name), world.table(name).identity
+        copied = [r for r in world.source[name] if key_of(r, identity) in keys]
+        stays |= set(markers([{c: r[c] for c in kept} for r in copied]))
     same("bytes left at the source", [m for m in left - stays if m in data], [])

@@ -47,6 +47,7 @@ ON_DELETE: list[OnDelete] = ["no action", "restrict", "cascade", "set null"]
 ROWS = [3, 4, 5, 6, 4, 5, 2, 6, 1, 0]  # how many rows a table has; shrinks to the first
 PEOPLE = [3, 4, 5, 2, 6, 8, 4, 5, 3, 2, 1, 0]
 PEOPLE_MOST = 8
+KEPT = 0.3  # how likely a column is named in `keep`
 HOME_SHIFT = 1000  # keys of rows that only home has
 HOLDS = "app"
 STORES = (  # their URLs are filled in when they are written
@@ -473,6 +474,30 @@ def worlds(draw: Any) -> World:
 def random_world(seed: int) -> World:
     """The world of that seed, the same each time."""
     return make_world(SeededDice(seed))
+
+
+@st.composite
+def split_worlds(draw: Any) -> World:
+    """A random world in which what follows an author is split."""
+    return split(draw(worlds()), draw(st.integers(0, 99)))
+
+
+def split(world: World, seed: int) -> World:
+    """The world with `joint: split` for `joint: author`, and for tables nothing is said of that
+    refer to a register; any columns are kept."""
+    random = Random(seed)
+    tables = dict(world.estate.tables)
+    for name in world.schema.tables:
+        role = world.role(name)
+        if not role.role and role.author is None and world.register_of(name) is None:
+            hops = [e.columns[0] for e in world.edges_from(name) if world.register_of(e.parent)]
+            clear = [h for h in hops if sum(h in e.columns for e in world.edges_from(name)) == 1]
+            if clear:
+                role = replace(role, joint="author", author=Path((Hop(random.choice(clear)),)))
+        if role.joint == "author":
+            keep = tuple(c for c in world.table(name).names if random.random() < KEPT)
+            tables[TableName(HOLDS, name)] = replace(role, joint="split", keep=keep)
+    return replace(world, estate=replace(world.estate, tables=tables))
 
 
 def make_world(dice: Dice) -> World:

@@ -8,7 +8,7 @@ from typing import Literal
 from tests.oracle.model import Edge, Reading, Row, RowId, Rows, Value, World, key_of
 from tests.oracle.ownership import Ownership
 
-Form = Literal["move", "copy", "stub"]
+Form = Literal["move", "copy", "stub", "split"]
 Why = Literal["joint", "collision"]
 Keys = dict[str, set[tuple[Value, ...]]]
 
@@ -25,6 +25,8 @@ class Outcome:
     source_stubs: Keys = field(default_factory=dict)
     home: Rows = field(default_factory=dict)
     home_stubs: Keys = field(default_factory=dict)
+    source_copies: Keys = field(default_factory=dict)  # what `joint: split` leaves on either side
+    home_copies: Keys = field(default_factory=dict)
 
     def rows(self, table: str) -> int:
         """How many rows of a table move."""
@@ -58,20 +60,40 @@ def _nullable(world: World, table: str, column: str) -> bool:
     return described.column(column).nullable and not primary
 
 
+def split_columns(world: World, table: str) -> set[str]:
+    """What a copy of a split row keeps: a stub's columns, those of `keep`, and the keys by which
+    it is about people, directly or through other rows or attachments."""
+    kept = kept_columns(world, table) | set(world.role(table).keep)
+    for edge in world.edges_from(table):
+        if _leads_to_people(world, edge.parent, frozenset()):
+            kept |= set(edge.columns)
+    return kept
+
+
+def _leads_to_people(world: World, table: str, seen: frozenset[str]) -> bool:
+    if world.is_reference(table) or table in seen:
+        return False
+    if world.register_of(table) is not None or world.is_attachment(table):
+        return True
+    parents = [e.parent for e in world.edges_from(table)]
+    return any(_leads_to_people(world, p, seen | {table}) for p in parents)
+
+
 def expected(world: World, reading: Reading | None = None) -> Outcome:
     """The outcome of carrying out the mandate on this world."""
     reading = reading or Reading()
     ownership = Ownership(world, reading)
     outcome = Outcome(ownership)
     going = {r for r, verdict in ownership.verdicts.items() if verdict == "go"}
-    stuck = _stuck(world, ownership, going, reading)
+    coming = {r for r in world.row_ids() if form(ownership, r) == "split"}
+    stuck = _stuck(world, ownership, going | coming, reading)
     outcome.moving = going - stuck
     for row_id, verdict in ownership.verdicts.items():
         if verdict == "held":
             outcome.held[row_id] = "joint"
-        elif row_id in going and row_id in stuck:
+        elif row_id in going | coming and row_id in stuck:
             outcome.held[row_id] = "collision"
-    _at_home(world, outcome, reading)
+    _at_home(world, outcome, coming - stuck, reading)
     _at_source(world, outcome, reading)
     return outcome
 
@@ -81,17 +103,19 @@ def form(ownership: Ownership, row_id: RowId) -> Form:
     verdict = ownership.verdicts[row_id]
     if verdict == "go":
         return "move"
+    if verdict == "stay" and ownership.split(row_id):
+        return "split"  # its author stays, and it is about somebody who goes
     several = row_id in ownership.users and not ownership.own(row_id)
     if several and verdict == "stay" and ownership.reading.stayers_attachment == "copy":
         return "copy"
     return "copy" if verdict in ("nobody", "shared") else "stub"
 
 
-def _key_edges(world: World, table: str, as_stub: bool, links: bool) -> list[Edge]:
-    """The keys of a row, in full or as a stub, for which there must be a parent in its cell."""
+def _key_edges(world: World, table: str, as_form: Form, links: bool) -> list[Edge]:
+    """The keys of a row in its form for which there must be a parent in its cell."""
     edges = [e for e in world.edges_from(table) if links or not e.linked]
-    if as_stub:
-        kept = kept_columns(world, table)
+    if as_form in ("stub", "split"):
+        kept = (kept_columns if as_form == "stub" else split_columns)(world, table)
         edges = [e for e in edges if set(e.columns) <= kept]
     return edges
 
@@ -104,7 +128,7 @@ def _needs(
     equal = world.row(row_id) in world.home.get(row_id[0], [])
     if equal and as_form != "move" and reading.equal_row_needs == "nothing":
         return []
-    edges = _key_edges(world, row_id[0], as_form == "stub", links)
+    edges = _key_edges(world, row_id[0], as_form, links)
     parents = [world.parent(row_id, e) for e in edges]
     return [p for p in parents if p is not None]
 
@@ -140,7 +164,7 @@ def _taken(world: World, row_id: RowId, as_form: Form, reading: Reading) -> bool
     table, row = world.table(row_id[0]), world.row(row_id)
     if as_form == "stub" and reading.stub_key_taken == "accept":
         return False
-    keys = [table.identity] if as_form == "stub" else [k.columns for k in table.keys]
+    keys = [table.identity] if as_form in ("stub", "split") else [k.columns for k in table.keys]
     for other in world.home.get(row_id[0], []):
         for columns in keys:
             values = key_of(row, columns)
@@ -149,10 +173,10 @@ def _taken(world: World, row_id: RowId, as_form: Form, reading: Reading) -> bool
     return False
 
 
-def _at_home(world: World, outcome: Outcome, reading: Reading) -> None:
+def _at_home(world: World, outcome: Outcome, coming: set[RowId], reading: Reading) -> None:
     ownership = outcome.ownership
     outcome.home = {t: list(world.home.get(t, [])) for t in world.schema.tables}
-    for row_id in sorted(_closure(world, ownership, outcome.moving, reading)):
+    for row_id in sorted(_closure(world, ownership, outcome.moving | coming, reading)):
         table, row = row_id[0], world.row(row_id)
         identity = world.table(table).identity
         if form(ownership, row_id) == "copy":
@@ -161,8 +185,12 @@ def _at_home(world: World, outcome: Outcome, reading: Reading) -> None:
             key_of(other, identity) == key_of(row, identity) for other in world.home.get(table, [])
         ):
             continue  # it is there, equal (or, for a stub, whatever the reading accepts)
-        if form(ownership, row_id) == "stub":
-            outcome.home_stubs.setdefault(table, set()).add(key_of(row, identity))
+        as_form = form(ownership, row_id)
+        # Where its own copy cannot be, the row is still somebody's who stays.
+        if as_form in ("stub", "split"):
+            copy = as_form == "split" and row_id in coming
+            into = outcome.home_copies if copy else outcome.home_stubs
+            into.setdefault(table, set()).add(key_of(row, identity))
         else:
             outcome.home[table].append(row)
 
@@ -170,22 +198,23 @@ def _at_home(world: World, outcome: Outcome, reading: Reading) -> None:
 def _at_source(world: World, outcome: Outcome, reading: Reading) -> None:
     outcome.source = {t: [] for t in world.schema.tables}
     stubs: set[RowId] = set()
-    waiting: list[tuple[RowId, bool]] = []
+    copies = {r for r in outcome.moving if outcome.ownership.split(r)}
+    waiting: list[tuple[RowId, Form]] = [(r, "split") for r in copies]
     for row_id in world.row_ids():
         if row_id not in outcome.moving:
             outcome.source[row_id[0]].append(world.row(row_id))
-            waiting.append((row_id, False))
+            waiting.append((row_id, "move"))
     while waiting:
-        row_id, as_stub = waiting.pop()
-        for edge in _key_edges(world, row_id[0], as_stub, reading.links_hold_keys):
+        row_id, as_form = waiting.pop()
+        for edge in _key_edges(world, row_id[0], as_form, reading.links_hold_keys):
             parent = world.parent(row_id, edge)
-            if parent is not None and parent in outcome.moving and parent not in stubs:
+            if parent is not None and parent in outcome.moving - stubs - copies:
                 stubs.add(parent)
-                waiting.append((parent, True))
-    for table, position in stubs:
-        row = world.source[table][position]
-        key = key_of(row, world.table(table).identity)
-        outcome.source_stubs.setdefault(table, set()).add(key)
+                waiting.append((parent, "stub"))
+    for found, into in ((stubs, outcome.source_stubs), (copies, outcome.source_copies)):
+        for table, position in found:
+            row = world.source[table][position]
+            into.setdefault(table, set()).add(key_of(row, world.table(table).identity))
 
 
 def shown(row: Row) -> str:

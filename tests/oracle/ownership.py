@@ -178,6 +178,11 @@ class Ownership:
                             self.users[row_id] |= self.users[child]
                             self.used_by_nobody[row_id] |= self.used_by_nobody[child]
 
+    def split(self, row_id: RowId) -> bool:
+        """Whether a row is declared `split`, and about people on both sides."""
+        labels = {self.labels[p] == "go" for p in self.about[row_id]}
+        return self.world.role(row_id[0]).joint == "split" and len(labels) == 2
+
     def own(self, row_id: RowId) -> bool:
         """Whether an attachment's row is one person's."""
         return len(self.users[row_id]) == 1 and not self.used_by_nobody[row_id]
@@ -230,8 +235,9 @@ class Ownership:
         role = self.world.role(row_id[0])
         if role.joint == "hold":
             return "held"
-        assert role.joint == "author", "the oracle knows no split"
         assert role.author is not None
+        if role.joint == "split" and not self.world.table(row_id[0]).identity:
+            return "held"  # its copy on the other side could not be told from it
         end = walk(self.world, self.world.source, row_id, role.author)
         if end is None or len(self.about[end]) != 1:
             return "held"

@@ -216,8 +216,12 @@ def _role(role: TableRole) -> dict[str, Any]:
         said["of"] = [str(c) for c in role.of]
     if role.joint != "hold":
         said["joint"] = role.joint
+    if role.keep:
+        said["keep"] = list(role.keep)
     if role.author is not None:
         said["author"] = str(role.author)
+    if role.keep:
+        said["keep"] = list(role.keep)
     return said
 
 

@@ -56,10 +56,14 @@ class Run:
         """The estate's name."""
         return str(self.plan["estate"])
 
-    def step(self, op: str, table: str, source: str) -> str:
-        """The id of the plan's step for an operation; `unplanned` for what growth added."""
+    def step(self, op: str, table: str, source: str, to: str = "") -> str:
+        """The id of the plan's step for an operation; `unplanned` for what growth added.
+
+        `to`: the store it writes, for an operation that may be planned at both ends.
+        """
         for step in self.plan["steps"]:
-            if (step["op"], step["table"], step["from"]) == (op, table, source):
+            same = (step["op"], step["table"], step["from"]) == (op, table, source)
+            if same and (not to or step["to"] == to):
                 return str(step["id"])
         return "unplanned"
 

@@ -9,7 +9,7 @@ What changed in between is left for the next round, with every row that it refer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from domicile.apply.carry import COLUMNS, Carried, Carrier, of
@@ -83,29 +83,39 @@ class Move:
                     f"ON {self.shapes.same(t, 't', 'g')}"), "copy")
                 for t in self.keyed if (rows := closure.copies.get(t))
             ])  # fmt: skip
-        if closure.stubs:
+        if closure.stubs or closure.split_home:
             self._stub_home(home)
 
     def _stub_home(self, home: End) -> None:
+        """Stubs of rows that stay with somebody else, and copies of those that are split."""
         forms = Stubs(self.graph, self.source.session.dialect)
         q = self.source.session.dialect.quote
         work: list[tuple[str, str, str]] = []
+        noted: list[tuple[str, list[Keys]]] = []
         for table in self.keyed:
-            rows = self.closure.stubs.get(table)
-            if not rows:
-                continue
-            values = forms.values(table)
-            assert values is not None  # the closure held every row whose stub is refused
-            made = ", ".join(f"{v} AS {q(c)}" for c, v in values.items())
-            work.append((
-                table,
-                (f"SELECT {COLUMNS} FROM (SELECT {made} FROM {self._table(table)} t "
-                f"JOIN {rows} g ON {self.shapes.same(table, 't', 'g')}) t"), "stub",
-            ))  # fmt: skip
-        noted = {t: self.note_stubs(self.action.home, t, self.closure.stubs[t]) for t, _, _ in work}
+            made: list[str] = []
+            for rows, kept in (
+                (self.closure.stubs.get(table), None),
+                (self.closure.split_home.get(table), forms.split(table)),
+            ):
+                if not rows:
+                    continue
+                values = forms.values(table, kept)
+                assert values is not None  # the closure held every row whose stub is refused
+                columns = ", ".join(f"{v} AS {q(c)}" for c, v in values.items())
+                made.append(
+                    f"SELECT {columns} FROM {self._table(table)} t "
+                    f"JOIN {rows} g ON {self.shapes.same(table, 't', 'g')}"
+                )
+                noted.append((table, self.note_stubs(self.action.home, table, rows, kept)))
+            if made:
+                # One stream a table: what was written to a table is read back as a whole.
+                op = "split" if table in self.closure.split_home else "stub"
+                both = " UNION ALL ".join(made)
+                work.append((table, f"SELECT {COLUMNS} FROM ({both}) t", op))
         self._transaction(home, 0, work)
         with self.run.state.transaction():
-            for table, keys in noted.items():
+            for table, keys in noted:
                 self.run.state.sure_stubs(self.action.home, table, keys)
 
     def _copy(self, home: End, number: int, after: int, upto: int) -> None:
@@ -175,7 +185,8 @@ class Move:
                 name = str(self.graph.name(table))
                 self.run.note(
                     "batch", plan=self.run.digest, run=self.run.number, operation=op, table=name,
-                    step=self.run.step(op, name, self.outcome.cell.name), rows=carried.rows,
+                    step=self.run.step(op, name, self.outcome.cell.name, self.action.home),
+                    rows=carried.rows,
                     from_=self.outcome.cell.name, to=self.action.home, batch=number,
                     bytes=carried.size, digest=carried.digest, read_back=carried.digest,
                 )  # fmt: skip
@@ -337,14 +348,32 @@ class Move:
                     self.action.home, mark, table, ((r[:-1], r[-1]) for b in rows for r in b)
                 )
 
-    def note_stubs(self, store: str, table: str, rows: str) -> list[Keys]:
-        """Note stubs that are about to be written in a store; their keys."""
+    def note_stubs(
+        self, store: str, table: str, rows: str, kept: Collection[str] | None = None
+    ) -> list[Keys]:
+        """Note stubs that are about to be written in a store, or copies that keep the columns
+        `kept`; their keys."""
         relation = f"({rows})" if rows.startswith("SELECT") else rows
         ghosts = describe(self.outcome.ownership, self.outcome.cell.people, table, relation)
+        digests: dict[Keys, str] = {}
+        if kept is not None:
+            session = self.source.session
+            forms = Stubs(self.graph, session.dialect)
+            found = session.query(
+                f"SELECT {self._key_texts(table)}, {forms.fingerprint(table, kept)} "
+                f"FROM {relation} g JOIN {self._table(table)} t "
+                f"ON {self.shapes.same(table, 't', 'g')}"
+            )
+            digests = {row[:-1]: str(row[-1]) for row in found}
         with self.run.state.transaction():
             self.run.state.note_stubs(
                 store, table,
-                ((g.keys, [p for p in (g.first, g.last) if p is not None]) for g in ghosts),
+                (
+                    (g.keys, [p for p in (g.first, g.last) if p is not None],
+                     digests.get(g.keys, ""))
+                    for g in ghosts
+                ),
+                tuple(kept or ()),
             )  # fmt: skip
         return [g.keys for g in ghosts]
 
@@ -352,14 +381,17 @@ class Move:
 
     def keys_of(self, table: str, rows: str) -> list[Keys]:
         """The key texts of rows of the source, named by a relation with their key columns."""
+        relation = f"({rows})" if rows.startswith("SELECT") else rows
+        return self.source.session.query(f"SELECT {self._key_texts(table)} FROM {relation} g")
+
+    def _key_texts(self, table: str) -> str:
+        """The key of alias `g`, which has key columns, as texts."""
         dialect = self.source.session.dialect
         shape = self.graph.table(table)
-        relation = f"({rows})" if rows.startswith("SELECT") else rows
-        texts = ", ".join(
+        return ", ".join(
             dialect.text(f"g.k{i + 1}", shape.column(c).kind)
             for i, c in enumerate(self.shapes.identity(table))
         )
-        return self.source.session.query(f"SELECT {texts} FROM {relation} g")
 
     def span(self, after: int, upto: int) -> str:
         """The rows of one batch, over alias `g`."""

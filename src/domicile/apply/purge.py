@@ -58,7 +58,7 @@ def refresh(run: Run, estate: Estate) -> list[dict[str, Any]]:
     one of a schema made anew cannot be read until it is filled. What could not be is named."""
     touched: dict[str, set[str]] = {}
     for step in run.plan["steps"]:
-        if step["op"] in ("move", "erase", "copy", "stub"):
+        if step["op"] in ("move", "erase", "copy", "stub", "split"):
             for name in (step["from"], step["to"]):
                 if name:
                     touched.setdefault(name, set()).add(parse_table(step["table"]).table)

@@ -47,7 +47,6 @@ class Cap:
             closure.work.count(rows)
             for outcome in outcomes
             for closure in outcome.closures.values()
-            if closure.going
             for _, _, rows, _ in closure.operations()
         )
         touched += sum(plan.going() for plan in files)

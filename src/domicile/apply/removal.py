@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -162,29 +163,26 @@ class Removal:
             name = dialect.table(table)
             identity = self._identity(table)
             unchanged = self.source.unchanged("t", self.seen)
-            left = self.closure.left.get(table)
-            done = 0
-            if left:
-                values = forms.values(table)
+            done = split = 0
+            stays: list[str] = []
+            for rows, kept in self._staying(table, forms):
+                stays.append(f"NOT EXISTS ({self._in(table, rows)})")
+                values = forms.values(table, kept)
                 assert values is not None  # the closure held every row whose stub is refused
-                kept = forms.kept(table)
                 sets = ", ".join(
                     f"{dialect.quote(c)} = {v}" for c, v in values.items() if c not in kept
                 )
-                chosen = self._chosen(table, going, span, f"EXISTS ({self._in(table, left)})")
+                chosen = self._chosen(table, going, span, f"EXISTS ({self._in(table, rows)})")
+                where = f"{identity} IN ({chosen}) AND {unchanged}"
                 if sets:
-                    done += self.session.execute(
-                        f"UPDATE {name} AS t SET {sets} WHERE {identity} IN ({chosen}) "
-                        f"AND {unchanged}"
-                    )
+                    split = self.session.execute(f"UPDATE {name} AS t SET {sets} WHERE {where}")
                 else:
-                    done += self._count(
-                        table, going, f"{span} AND EXISTS ({self._in(table, left)})"
-                    )
+                    split = self.work.count(f"{name} t", where)
+                done += split
             if table in self.closure.routes:
                 done += self._delete_along(table, span)
             else:
-                only = f"NOT EXISTS ({self._in(table, left)})" if left else "1 = 1"
+                only = " AND ".join(stays) or "1 = 1"
                 chosen = self._chosen(table, going, span, only)
                 done += self.session.execute(
                     f"DELETE FROM {name} AS t WHERE {identity} IN ({chosen}) AND {unchanged}"
@@ -198,9 +196,23 @@ class Removal:
                 table=shown, step=self.run.step(op, shown, self.outcome.cell.name), rows=done,
                 store=self.outcome.cell.name, batch=number,
             )  # fmt: skip
+            if split and table in self.closure.split_here:  # the last of those that stay
+                here = self.outcome.cell.name
+                self.run.note(
+                    "batch", plan=self.run.digest, run=self.run.number, operation="split",
+                    table=shown, step=self.run.step("split", shown, here, here), rows=split,
+                    store=here, batch=number,
+                )  # fmt: skip
             self.run.progress(f"deleted {shown}", done)
             self._rows[table] = done
         return short
+
+    def _staying(self, table: str, forms: Stubs) -> Iterator[tuple[str, set[str]]]:
+        """Going rows of which something stays, and the columns that do: stubs, then copies."""
+        if left := self.closure.left.get(table):
+            yield left, forms.kept(table)
+        if split := self.closure.split_here.get(table):
+            yield split, forms.split(table)
 
     def _expected(self, number: int, table: str, span: str, move: Move) -> int:
         """How many rows of a batch are to go from a table: all that are listed, or all that were
@@ -295,14 +307,16 @@ class Removal:
 
     def _noted(self, span: str, move: Move) -> Found:
         """Note the stubs that this batch leaves, before they are committed."""
+        forms = Stubs(self.graph, self.session.dialect)
         found: Found = {}
-        for table, left in self.closure.left.items():
-            going = self.closure.going[table]
-            where = f"EXISTS ({self._in(table, left)})"
-            chosen = self._chosen(table, going, span, where)
-            keys = move.note_stubs(self.outcome.cell.name, table, chosen)
-            if keys:
-                found[table] = keys
+        for sets, split in ((self.closure.left, False), (self.closure.split_here, True)):
+            for table, rows in sets.items():
+                where = f"EXISTS ({self._in(table, rows)})"
+                chosen = self._chosen(table, self.closure.going[table], span, where)
+                kept = forms.split(table) if split else None
+                keys = move.note_stubs(self.outcome.cell.name, table, chosen, kept)
+                if keys:
+                    found.setdefault(table, []).extend(keys)
         return found
 
     # What changed.
@@ -319,15 +333,14 @@ class Removal:
         """Rows of the batch that rows written since the survey refer to."""
         found: Found = {}
         for parent, going in self.closure.going.items():
-            left = self.closure.left.get(parent)
+            stays = [r[parent] for r in (self.closure.left, self.closure.split_here) if parent in r]
             for edge in self.graph.into(parent):
                 if not edge.binding:
                     continue
                 conditions = [
                     self._free(parent, span), f"NOT ({self.source.unchanged('t', self.seen)})",
+                    *(f"NOT EXISTS ({self._in(parent, rows)})" for rows in stays),
                 ]  # fmt: skip
-                if left:
-                    conditions.append(f"NOT EXISTS ({self._in(parent, left)})")
                 mine = self.closure.going.get(edge.child)
                 # Of rows that a route finds it is not known which of the new ones were carried.
                 if mine and edge.child not in self.closure.routes:

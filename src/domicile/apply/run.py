@@ -200,7 +200,7 @@ def _carry_out(run: Run, outcome: Outcome, ends: Ends, moved: dict[str, int]) ->
     name = outcome.cell.name
     source = ends.ends[name]
     for action, closure in outcome.closures.items():
-        if not closure.going:
+        if closure.idle:
             continue
         if source.spent:
             run.again = True
@@ -217,7 +217,8 @@ def _carry_out(run: Run, outcome: Outcome, ends: Ends, moved: dict[str, int]) ->
         else:
             rows_of = Move(run, outcome, action, source, home, ends.seen[name]).carry_out()
         if home is not None:
-            finish_tables(home, [*closure.going, *closure.copies, *closure.stubs])
+            brought = (closure.going, closure.copies, closure.stubs, closure.split_home)
+            finish_tables(home, [t for sets in brought for t in sets])
         for table, rows in rows_of.items():
             shown = str(outcome.cell.graph.name(table))
             moved[shown] = moved.get(shown, 0) + rows

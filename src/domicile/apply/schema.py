@@ -22,6 +22,9 @@ from domicile.stores.sqlite_schema import create_schema as create_sqlite_schema
 from domicile.stores.sqlite_session import SqliteWriteSession
 from domicile.survey.survey import Survey
 
+BRINGS = ("move", "copy", "stub", "split")
+"""The operations that bring rows to a store."""
+
 
 def make_schemas(run: Run, survey: Survey, outcomes: Sequence[Outcome]) -> bool:
     """Create the schema of every home that has none; whether any was made.
@@ -31,7 +34,7 @@ def make_schemas(run: Run, survey: Survey, outcomes: Sequence[Outcome]) -> bool:
     made = False
     for outcome in outcomes:
         for action, closure in outcome.closures.items():
-            if not action.home or not closure.going:
+            if not action.home or closure.idle:
                 continue
             home = survey.cells[action.home]
             if home.schema.tables:
@@ -75,7 +78,7 @@ def finish_homes(run: Run, estate: Estate) -> None:
     """The same for every table of the plan, also those that an earlier, cut-off run brought."""
     tables: dict[str, set[str]] = {}
     for step in run.plan["steps"]:
-        if step["to"] and step["to"] != step["from"] and step["op"] in ("move", "copy", "stub"):
+        if step["to"] and step["to"] != step["from"] and step["op"] in BRINGS:
             tables.setdefault(step["to"], set()).add(parse_table(step["table"]).table)
     for name, names in sorted(tables.items()):
         store = open_store(estate.store(name))

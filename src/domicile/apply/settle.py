@@ -222,7 +222,7 @@ def take_back(
                 if not rest or values is None:
                     continue
                 with state.transaction():
-                    state.note_stubs(store, table, ((k, []) for k in rest))
+                    state.note_stubs(store, table, ((k, [], "") for k in rest))
                 kept = forms.kept(table)
                 sets = ", ".join(
                     f"{dialect.quote(c)} = {v}" for c, v in values.items() if c not in kept

@@ -5,6 +5,8 @@ For one action (rows going from a source to a home, or being erased):
 - `copies[T]`: rows that going rows refer to and that are nobody's, or are shared: copied home.
 - `stubs[T]`: rows that going rows refer to and that stay with somebody else: home gets a stub.
 - `left[T]`:   going rows that staying rows refer to: a stub is left at the source.
+- `split_here[T]`, `split_home[T]`: rows of `joint: split` of which a pseudonymised copy is left at
+  the source (their author goes, others stay) or made at home (the reverse).
 - `present[T]`: going rows that the home has already, with equal values.
 - `completes[T]`: going rows for which the home has a stub.
 - `again[T]`: going rows that an unfinished run copied and that changed since: copied once more.
@@ -17,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from domicile.errors import StoreRefused
 from domicile.plan.home import Home
 from domicile.plan.route import Join, Route, along
-from domicile.plan.verdicts import COLLISION, NO_STUB, Verdicts
+from domicile.plan.verdicts import COLLISION, NO_STUB, SPLIT, Verdicts
 from domicile.survey.graph import Edge
 from domicile.survey.people import BLOCK, action
 from domicile.survey.stubs import Stubs
@@ -30,8 +32,16 @@ SAMPLED = 200_000
 class Closure:
     """Works out one action; `settle` repeats until nothing more is held."""
 
-    def __init__(self, verdicts: Verdicts, block: int, home: Home | None) -> None:
-        """`block`: the labels of this action. `home`: None when rows are erased."""
+    def __init__(
+        self, verdicts: Verdicts, block: int, home: Home | None,
+        moving: frozenset[int] = frozenset(), erasing: frozenset[int] = frozenset(),
+    ) -> None:  # fmt: skip
+        """`block`: the labels of this action. `home`: None when rows are erased.
+
+        `moving`, `erasing`: the blocks of all actions after which people are not here any more.
+        """
+        self.moving = moving
+        self.erasing = erasing
         self.verdicts = verdicts
         self.session = verdicts.session
         self.graph = verdicts.graph
@@ -50,6 +60,13 @@ class Closure:
         self.present: dict[str, str] = {}
         self.completes: dict[str, str] = {}
         self.again: dict[str, str] = {}
+        self.split_here: dict[str, str] = {}
+        self.split_home: dict[str, str] = {}
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do: no row goes, and none is copied for anyone at home."""
+        return not (self.going or self.split_home)
 
     def withhold(self, rows: Mapping[str, str], reason: str) -> None:
         """Hold rows (table → relation), with what refers to them, before `settle`."""
@@ -61,10 +78,11 @@ class Closure:
         checked: set[str] = set()
         while True:
             self._going()
+            self.split_here, self.split_home = self._split()
             self.left = self._left()
             for table in self.left:
                 self.list_keys(table)
-            if self._forbidden(self.left, spread=False):
+            if self._forbidden(self.left, spread=False) or self._unsplit():
                 continue
             if self.home is None:
                 return
@@ -80,8 +98,9 @@ class Closure:
         deletes, once each. The plan's steps and its cap count the same."""
         for op, sets, at_home in (
             ("copy", self.copies, True), ("stub", self.stubs, True),
+            ("split", self.split_home, True),
             ("move" if self.home else "erase", self.going, self.home is not None),
-            ("stub", self.left, False),
+            ("stub", self.left, False), ("split", self.split_here, False),
         ):  # fmt: skip
             for table, rows in sorted(sets.items()):
                 yield op, table, rows, at_home
@@ -159,6 +178,55 @@ class Closure:
         found = (self.session.query(f"SELECT max(phi) FROM {rows} g")[0][0] for rows in lists)
         return max((int(f or 0) for f in found), default=0)
 
+    # What is split.
+
+    def _split(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Rows whose copy is left here, and those whose copy is made at home.
+
+        Erasure leaves no copy, neither of what an erased author wrote nor for whom is erased.
+        """
+        here: dict[str, str] = {}
+        home: dict[str, str] = {}
+        if self.home is None:
+            return here, home
+        gone = ", ".join(str(b) for b in sorted(self.moving | self.erasing))
+        moving = ", ".join(str(b) for b in sorted(self.moving))
+        for table, split in self.verdicts.split.items():
+            keys = ", ".join(f"s.{k}" for k in self.shapes.labels(table))
+            match = " AND ".join(f"g.{k} = s.{k}" for k in self.shapes.labels(table))
+            if table in self.going:
+                going = f"EXISTS (SELECT 1 FROM {self.going[table]} g WHERE {match})"
+                stays = " OR ".join(f"{action(e)} NOT IN ({gone})" for e in ("s.lo", "s.hi"))
+                self._put(here, table, f"SELECT {keys} FROM {split} s WHERE {going} AND ({stays})")
+            theirs = f"{self.block} IN ({action('s.lo')}, {action('s.hi')})"
+            other = f"{action('s.label')} <> {self.block}"
+            lives = f"(s.label < {BLOCK} OR {action('s.label')} IN ({moving}))"
+            held = self.verdicts.held.get(table)
+            free = f" AND NOT EXISTS (SELECT 1 FROM {held} g WHERE {match})" if held else ""
+            self._put(
+                home, table,
+                f"SELECT {keys} FROM {split} s WHERE {theirs} AND {other} AND {lives}{free}",
+            )  # fmt: skip
+        return here, home
+
+    def _put(self, into: dict[str, str], table: str, select: str) -> None:
+        rows = self.work.create(select)
+        if self.work.any(rows):
+            into[table] = rows
+
+    def _unsplit(self) -> bool:
+        """Hold rows whose copy may not stand on the other side."""
+        held = 0
+        for sets, hold in (
+            (self.split_here, self.verdicts.hold), (self.split_home, self.verdicts.hold_copies),
+        ):  # fmt: skip
+            for table, rows in sets.items():
+                values = self.forms.values(table, self.forms.split(table))
+                refused = rows if values is None else self._refused(table, rows, values)
+                if refused:
+                    held += hold(table, refused, SPLIT)
+        return held > 0
+
     def _collisions(self, checked: set[str]) -> bool:
         """Hold what the home has under the same key with other values, and what refers to it."""
         assert self.home is not None
@@ -190,10 +258,14 @@ class Closure:
             parent, rows = waiting.popitem()
             if parent in self.going:
                 held += self.verdicts.hold(parent, rows, reason)
+            if parent in self.split_home:
+                match = " AND ".join(f"b.{k} = c.{k}" for k in self.shapes.labels(parent))
+                copied = f"SELECT b.* FROM {rows} b JOIN {self.split_home[parent]} c ON {match}"
+                held += self.verdicts.hold_copies(parent, f"({copied})", reason)
             for edge in self.graph.into(parent):
                 found = [
                     self._referring(edge, relation[edge.child], rows)
-                    for relation in (self.going, self.copies, self.stubs)
+                    for relation in (self.going, self.copies, self.stubs, self.split_home)
                     if edge.child in relation
                 ]
                 if not found:
@@ -215,11 +287,11 @@ class Closure:
     def _needed(self, home: Home) -> tuple[dict[str, str], dict[str, str]]:
         copies: dict[str, str] = {}
         stubs: dict[str, str] = {}
-        fresh = [(t, r, False, True) for t, r in self.going.items()]
+        fresh = [(t, r, set(self.graph.table(t).names), True) for t, r in self.going.items()]
+        fresh += [(t, r, self.forms.split(t), False) for t, r in self.split_home.items()]
         while fresh:
             found: dict[str, list[str]] = {}
-            for child, rows, is_stub, going in fresh:
-                kept = self.forms.kept(child) if is_stub else set(self.graph.table(child).names)
+            for child, rows, kept, going in fresh:
                 for edge in self.graph.edges[child]:
                     if not edge.binding or not set(edge.columns) <= kept:
                         continue
@@ -227,7 +299,9 @@ class Closure:
                         found.setdefault(edge.parent, []).append(self._referred(edge, rows))
             fresh = []
             for parent, selects in found.items():
-                known = [r[parent] for r in (self.going, copies, stubs) if parent in r]
+                known = [
+                    r[parent] for r in (self.going, copies, stubs, self.split_home) if parent in r
+                ]
                 needed = self.work.create(
                     self._minus(parent, f"({' UNION '.join(selects)})", known)
                 )
@@ -246,7 +320,9 @@ class Closure:
                             )
                         else:
                             into[parent] = self.work.create(f"SELECT {keys} FROM {rows}")
-                        fresh.append((parent, rows, is_stub, False))
+                        shape = self.graph.table(parent)
+                        kept = self.forms.kept(parent) if is_stub else set(shape.names)
+                        fresh.append((parent, rows, kept, False))
         return copies, stubs
 
     def _follows(self, edge: Edge) -> bool:
@@ -283,8 +359,8 @@ class Closure:
     def _conflicts(self, home: Home) -> bool:
         """Needed rows that the home has: equal ones need nothing, others hold what needs them."""
         bad: dict[str, str] = {}
-        needed = dict(self.copies), dict(self.stubs)
-        for sets in (self.copies, self.stubs):
+        needed = dict(self.copies), dict(self.stubs), dict(self.split_home)
+        for sets in (self.copies, self.stubs, self.split_home):
             for table, rows in list(sets.items()):
                 state = home.compare(table, rows)
                 if state is None:
@@ -301,10 +377,10 @@ class Closure:
         if not bad:
             return False
         # Rows that are at home already still lead from what goes to what differs there.
-        reduced = self.copies, self.stubs
-        self.copies, self.stubs = needed
+        reduced = self.copies, self.stubs, self.split_home
+        self.copies, self.stubs, self.split_home = needed
         held = self._hold_with_dependents(bad, COLLISION)
-        self.copies, self.stubs = reduced
+        self.copies, self.stubs, self.split_home = reduced
         return held
 
     def _real(self, table: str, relation: str) -> str:
@@ -326,6 +402,7 @@ class Closure:
 
     def _left(self) -> dict[str, str]:
         left: dict[str, str] = {}
+        waiting = [(t, r, self.forms.split(t)) for t, r in self.split_here.items()]
         for parent, going in self.going.items():
             selects = [
                 self._pointed(edge, going)
@@ -333,13 +410,11 @@ class Closure:
                 if edge.binding and not self._goes_along(edge)
             ]
             if selects:
-                rows = self.work.create(" UNION ".join(selects))
-                if self.work.count(rows):
-                    left[parent] = rows
-        waiting = dict(left)
+                copied = [self.split_here[parent]] if parent in self.split_here else []
+                self._put(left, parent, self._minus(parent, f"({' UNION '.join(selects)})", copied))
+        waiting += [(t, r, self.forms.kept(t)) for t, r in left.items()]
         while waiting:
-            child, rows = waiting.popitem()
-            kept = self.forms.kept(child)
+            child, rows, kept = waiting.pop()
             for edge in self.graph.edges[child]:
                 parent = edge.parent
                 if not edge.binding or not set(edge.columns) <= kept or parent not in self.going:
@@ -350,16 +425,15 @@ class Closure:
                     f"SELECT {keys} FROM {self.going[parent]} g "
                     f"WHERE EXISTS (SELECT 1 FROM ({self._referred(edge, rows)}) x WHERE {match})"
                 )
-                known = [left[parent]] if parent in left else []
+                known = [r[parent] for r in (left, self.split_here) if parent in r]
                 more = self.work.create(self._minus(parent, f"({select})", known))
                 if self.work.count(more):
                     keys = ", ".join(self.shapes.labels(parent))
+                    both = [more, left[parent]] if parent in left else [more]
                     left[parent] = self.work.create(
-                        " UNION ".join(f"SELECT {keys} FROM {r}" for r in [more, *known])
+                        " UNION ".join(f"SELECT {keys} FROM {r}" for r in both)
                     )
-                    # What waits there already must be followed too.
-                    before = waiting.get(parent)
-                    waiting[parent] = more if before is None else left[parent]
+                    waiting.append((parent, more, self.forms.kept(parent)))
         return left
 
     def _goes_along(self, edge: Edge) -> bool:

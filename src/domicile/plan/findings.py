@@ -318,7 +318,7 @@ class Report:
         cell = outcome.cell
         purged: set[str] = set()
         for action, closure in outcome.closures.items():
-            if not closure.going:
+            if closure.idle:
                 continue
             to = action.home
             if to and not self.survey.cells[to].schema.tables:
@@ -327,7 +327,7 @@ class Report:
                 people = 0
                 if op in ("move", "erase"):
                     people = self._counted.get(rows) or self._people(outcome, closure, table)
-                where = cell.name if op == "stub" and not at_home else to
+                where = to if at_home or op in ("move", "erase") else cell.name
                 self._step(op, cell, table, where, people, closure.work.count(rows))
             if any(
                 outcome.labels.purges(label)

@@ -149,10 +149,13 @@ class Planner:
         withheld = [files.withheld(cell, verdicts) for files in self.files]
         outcome = Outcome(cell, labels, ownership, verdicts, people=people, doubtful=doubtful)
         self.progress(f"{cell.name}: what must come along")
+        unfit = {
+            a: misfits(cell, self.survey.cells[a.home]) for a in labels.actions if a.kind == "move"
+        }
+        moving = frozenset(b for a, b in labels.actions.items() if a in unfit and not unfit[a])
+        erasing = frozenset(b for a, b in labels.actions.items() if a.kind == "erase")
         for action, block in labels.actions.items():
-            misfit = ""
-            if action.kind == "move":
-                misfit = misfits(cell, self.survey.cells[action.home])
+            misfit = unfit.get(action, "")
             if action.kind == "no_home" or misfit:
                 outcome.misfit = misfit
                 for table in list(verdicts.moves):
@@ -162,7 +165,8 @@ class Planner:
                 for table in list(verdicts.moves):
                     verdicts.hold(table, verdicts.of(table, block), REPORT)
             else:
-                closure = Closure(verdicts, block, self._home(cell, action))
+                home = self._home(cell, action)
+                closure = Closure(verdicts, block, home, moving, erasing)
                 for rows in withheld:
                     if rows:
                         closure.withhold(rows, FILE)

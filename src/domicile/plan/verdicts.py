@@ -2,7 +2,8 @@
 
 `moves[T]` lists (k1 … kn, label, plo, phi): rows that go, the label naming action and clauses,
 `plo` and `phi` the numbers of the first and last person whose batch concerns the row. `held[T]`
-lists (k1 … kn, label, reason).
+lists (k1 … kn, label, reason). `split[T]` lists the rows of `joint: split` about people at odds:
+(k1 … kn, label, lo, hi), the label being the author's, `lo` and `hi` the outer ones of all people.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ NO_HOME, MISFIT, REPORT = "no home", "misfit", "report"
 REASONS = {
     JOINT: "about several people whose verdicts differ: declare `joint: author` with a path",
     NO_AUTHOR: "the author path leads to nobody with a register row",
-    SPLIT: "`joint: split` is not carried out yet: use `author`, or leave it held",
+    SPLIT: "`joint: split` needs a copy on the other side, which has no key, or which a check or "
+    "a column that must be unique forbids",
     COLLISION: "the home store has other values under the same key, here or in a row it needs",
     NO_STUB: "others point at it, and a check or a unique column forbids a stub in its place",
     BLOCKED: "the table may not be written",
@@ -49,6 +51,7 @@ class Verdicts:
         self.held: dict[str, str] = {}
         self.shared: dict[str, str] = {}
         self.mixed: set[str] = set()
+        self.split: dict[str, str] = {}
 
     def run(self, erasing: set[int]) -> None:
         """`erasing`: the labels whose action is erasure, which legal holds stop."""
@@ -86,6 +89,7 @@ class Verdicts:
             self._legal(table, erasing)
             if self.graph.table(table).blocks:
                 self.hold(table, self.moves[table], BLOCKED)
+                self.split.pop(table, None)
 
     def _real(self, table: str, alias: str) -> str:
         """The line is of a row that is here, not of the stub of one that is elsewhere."""
@@ -117,6 +121,24 @@ class Verdicts:
             )
         return count
 
+    def hold_copies(self, table: str, rows: str, reason: str) -> int:
+        """Hold rows of `split` whose copy on the other side cannot be; how many were there."""
+        keys = self.shapes.labels(table)
+        match = " AND ".join(f"b.{k} = s.{k}" for k in keys)
+        split = self.split[table]
+        listed = ", ".join(f"s.{k}" for k in keys)
+        found = self.work.create(
+            f"SELECT {listed}, s.hi AS label, {self.session.dialect.literal(reason)} AS reason "
+            f"FROM {split} s WHERE EXISTS (SELECT 1 FROM {rows} b WHERE {match})"
+        )
+        count = self.work.count(found)
+        if count:
+            self._add_held(table, f"SELECT * FROM {found}")
+            self.split[table] = self.work.create(
+                f"SELECT s.* FROM {split} s WHERE NOT EXISTS (SELECT 1 FROM {rows} b WHERE {match})"
+            )
+        return count
+
     def _add_held(self, table: str, select: str) -> None:
         if table in self.held:
             self.session.execute(f"INSERT INTO {self.held[table]} {select}")
@@ -126,8 +148,9 @@ class Verdicts:
     def _joint(self, table: str, work: str, keys: str, mixed: str) -> list[str]:
         declared = self.graph.declared(table)
         literal = self.session.dialect.literal
-        if declared.joint != "author":
-            reason = SPLIT if declared.joint == "split" else JOINT
+        keyless = declared.joint == "split" and not self.shapes.identity(table)
+        if declared.joint == "hold" or keyless:
+            reason = SPLIT if keyless else JOINT
             self._add_held(
                 table,
                 f"SELECT {keys}, w.hi AS label, {literal(reason)} AS reason FROM {work} w "
@@ -137,7 +160,7 @@ class Verdicts:
         joins, label = self._author(table)
         same = self.shapes.same(table, "t", "w")
         authored = self.work.create(
-            f"SELECT {keys}, {label} AS label, w.hi, w.pmax AS phi FROM {work} w "
+            f"SELECT {keys}, {label} AS label, w.lo, w.hi, w.pmax AS phi FROM {work} w "
             f"JOIN {self.session.dialect.table(table)} t ON {same} {joins} WHERE {mixed}"
         )
         listed = ", ".join(self.shapes.labels(table))
@@ -146,6 +169,10 @@ class Verdicts:
             f"SELECT {listed}, hi AS label, {literal(NO_AUTHOR)} AS reason FROM {authored} "
             "WHERE label IS NULL",
         )
+        if declared.joint == "split":
+            self.split[table] = self.work.create(
+                f"SELECT {listed}, label, lo, hi FROM {authored} WHERE label IS NOT NULL"
+            )
         return [f"SELECT {listed}, label, phi, phi FROM {authored} WHERE label >= {BLOCK}"]
 
     def _author(self, table: str) -> tuple[str, str]:

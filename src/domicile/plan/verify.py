@@ -182,13 +182,21 @@ def _bytes(outcome: Outcome, report: Report, state: State, plan: dict[str, Any])
             f"rows left {', '.join(unpurged)}, and their bytes were not purged yet: apply again",
         ))  # fmt: skip
     checks.append(_files(outcome, report, plan))
-    if cell.stubs:
-        work = Work(cell.session, "vs")
-        stubs = sum(work.count(s) for s in cell.stubs.values())
+    work = Work(cell.session, "vs")
+    copies = {t: n for t, c in sorted(cell.copies.items()) if (n := work.count(c))}
+    stubs = sum(work.count(s) for s in cell.stubs.values()) - sum(copies.values())
+    if stubs:
         checks.append(Checked(
             f"stubs {cell.name}", "ok",
             f"{counted(stubs, 'stub keeps', 'stubs keep')} the keys of rows that went, in "
             f"{counted(len(cell.stubs), 'table')}",
+        ))  # fmt: skip
+    for table, rows in copies.items():
+        keep = cell.graph.declared(table).keep
+        checks.append(Checked(
+            f"split {cell.name} {cell.graph.name(table)}", "ok",
+            f"{rows} rows are pseudonymised copies of what people elsewhere wrote; kept of it: "
+            f"{', '.join(keep) or 'nothing'}",
         ))  # fmt: skip
     checks += [
         Checked(f"by nature {cell.name}: {what}", "ok", f"may keep what left; {until}")

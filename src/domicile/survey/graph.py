@@ -150,6 +150,8 @@ def build(estate: Estate, holds: str, schema: Schema) -> Graph:
     for declared, said in estate.tables.items():
         if declared.holds == holds and said.author is not None:
             resolve(graph, declared.table, said.author, f"tables.{declared}.author")
+            for column in said.keep:
+                _column(graph, graph.table(declared.table), column, f"tables.{declared}.keep")
     graph.direct = _reaching(graph, through_attachments=False)
     graph.owned = _reaching(graph, through_attachments=True)
     graph.order = _order(graph)

@@ -23,7 +23,7 @@ Keys = tuple[str | None, ...]
 _TABLES = """
 CREATE TABLE IF NOT EXISTS stub (
   store TEXT NOT NULL, name TEXT NOT NULL, keys TEXT NOT NULL, sure INTEGER NOT NULL,
-  about TEXT NOT NULL,
+  about TEXT NOT NULL, kept TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (store, name, keys)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run (
@@ -50,6 +50,9 @@ CREATE TABLE IF NOT EXISTS purge (
 );
 """
 
+
+_ADDED = ("kept", "digest")
+"""Columns of `stub` that a state file of version 0.1 does not have."""
 
 BUSY_SECONDS = 30.0
 """How long to wait for another process that writes the state."""
@@ -89,6 +92,12 @@ class State:
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = FULL")
         self.connection.executescript(_TABLES)
+        have = {r[0] for r in self.connection.execute("SELECT name FROM pragma_table_info('stub')")}
+        for column in _ADDED:
+            if column not in have:
+                self.connection.execute(
+                    f"ALTER TABLE stub ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
+                )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -134,6 +143,22 @@ class State:
         )
         return (tuple(json.loads(r[0])) for r in rows)
 
+    def kept(self, store: str, table: str) -> list[tuple[str, ...]]:
+        """Which columns the stubs of one table keep beyond a stub's: () for plain ones."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT kept FROM stub WHERE store = ? AND name = ? ORDER BY kept",
+            (store, table),
+        )
+        return [tuple(json.loads(r[0])) if r[0] else () for r in rows]
+
+    def noted(self, store: str, table: str, kept: tuple[str, ...], *, sure: bool) -> Iterator[Keys]:
+        """Keys, and the digest of what is kept, of stubs that keep these columns."""
+        rows = self.connection.execute(
+            "SELECT keys, digest FROM stub WHERE store = ? AND name = ? AND sure = ? AND kept = ?",
+            (store, table, int(sure), _kept(kept)),
+        )
+        return ((*json.loads(keys), digest) for keys, digest in rows)
+
     def abouts(self, store: str, table: str) -> Iterator[tuple[Keys, list[tuple[str, Keys]]]]:
         """The stubs in one table, with the people (subject, key) whom the real rows are about."""
         rows = self.connection.execute(
@@ -143,13 +168,19 @@ class State:
             yield tuple(json.loads(keys)), [(s, tuple(k)) for s, k in json.loads(about)]
 
     def note_stubs(
-        self, store: str, table: str, stubs: Iterable[tuple[Keys, list[tuple[str, Keys]]]]
-    ) -> None:
-        """Note stubs that are about to be written, with whom the real rows are about."""
+        self, store: str, table: str, stubs: Iterable[tuple[Keys, list[tuple[str, Keys]], str]],
+        kept: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """Note stubs that are about to be written: keys, whom the real rows are about, and a
+        digest of the columns `kept` where they keep more than a stub does."""
         self.write_all(
-            "INSERT INTO stub VALUES (?, ?, ?, 0, ?) ON CONFLICT (store, name, keys) "
-            "DO UPDATE SET about = excluded.about",
-            ((store, table, json.dumps(k), json.dumps(about)) for k, about in stubs),
+            "INSERT INTO stub (store, name, keys, sure, about, kept, digest) "
+            "VALUES (?, ?, ?, 0, ?, ?, ?) ON CONFLICT (store, name, keys) DO UPDATE SET "
+            "about = excluded.about, kept = excluded.kept, digest = excluded.digest",
+            (
+                (store, table, json.dumps(k), json.dumps(about), _kept(kept), digest)
+                for k, about, digest in stubs
+            ),
         )
 
     def sure_stubs(self, store: str, table: str, keys: Iterable[Keys]) -> None:
@@ -335,6 +366,10 @@ class State:
     def close(self) -> None:
         """Close the file."""
         self.connection.close()
+
+
+def _kept(columns: tuple[str, ...]) -> str:
+    return json.dumps(sorted(columns)) if columns else ""
 
 
 def _stopped(path: Path, error: Exception) -> Stopped:

@@ -1,6 +1,13 @@
-"""What a stub holds: its key, what others refer to, and values that say nothing. Design.md, 4."""
+"""What a stub holds: its key, what others refer to, and values that say nothing. Design.md, 4.
+
+A copy that `joint: split` leaves on the other side is a stub that keeps more: the references along
+which the row is about people, so that it stands among the rows of those who are there, under the
+stub of its author; and the columns that the estate names in `keep`.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from domicile.stores.base import Dialect
 from domicile.stores.schema import Column, Kind
@@ -42,18 +49,27 @@ class Stubs:
                 kept.update(edge.columns)
         return kept
 
-    def binds(self, table: str) -> set[str]:
-        """Parents that a stub of `table` still refers to."""
-        kept = self.kept(table)
-        return {e.parent for e in self.graph.edges[table] if e.binding and set(e.columns) <= kept}
+    def split(self, table: str) -> set[str]:
+        """Columns that a pseudonymised copy keeps: what a stub does, the columns of `keep`, and
+        the references along which people are reached, the author's among them."""
+        declared = self.graph.declared(table)
+        kept = self.kept(table) | set(declared.keep)
+        for edge in self.graph.edges[table]:
+            somebodys = edge.subject or edge.parent in self.graph.owned
+            if somebodys and not edge.json and self.graph.passes(edge):
+                kept.update(edge.columns)
+        return kept
 
-    def values(self, table: str) -> dict[str, str] | None:
+    def values(self, table: str, kept: Collection[str] | None = None) -> dict[str, str] | None:
         """An expression for each column that is written; None when some column has no value that
-        says nothing, so that the row must be held."""
+        says nothing, so that the row must be held.
+
+        `kept`: the columns that are as in the real row; left out, those that a stub keeps.
+        """
         shape = self.graph.table(table)
         if not self.shapes.identity(table):
             return None
-        kept = self.kept(table)
+        kept = self.kept(table) if kept is None else kept
         unique = {c for k in shape.keys for c in k.columns}
         values: dict[str, str] = {}
         for column in shape.columns:
@@ -70,9 +86,21 @@ class Stubs:
             values[column.name] = f"CAST({value} AS {column.type})" if typed else value
         return values
 
-    def standing(self, table: str, keys: str) -> str:
-        """Of `keys` (k1 … kn), those whose row is indeed a stub: every value is a stub's."""
-        values = self.values(table) or {}
+    def fingerprint(self, table: str, kept: Collection[str]) -> str:
+        """A digest over the kept columns of alias `t`, the same in every engine."""
+        return self.dialect.digest([
+            self.dialect.text(f"t.{self.dialect.quote(c.name)}", c.kind)
+            for c in sorted(self.graph.table(table).columns, key=lambda c: c.name)
+            if c.name in kept and not c.generated
+        ])  # fmt: skip
+
+    def standing(self, table: str, keys: str, kept: Collection[str] | None = None) -> str:
+        """Of `keys` (k1 … kn), those whose row is indeed a stub: every value is a stub's.
+
+        `kept`: of copies that keep these columns; then `keys` has their `digest` too, and what was
+        kept is compared with it.
+        """
+        values = self.values(table, kept) or {}
         distinct = "IS NOT" if self.dialect.name == "sqlite" else "IS DISTINCT FROM"
         shape = self.graph.table(table)
         differs = " OR ".join(
@@ -80,6 +108,8 @@ class Stubs:
             f"{self.dialect.text(v, shape.column(c).kind)}"
             for c, v in values.items()
         )
+        if kept is not None:
+            differs = f"{differs} OR {self.fingerprint(table, kept)} <> x.digest"
         listed = ", ".join(f"x.{k}" for k in self.shapes.labels(table))
         return (
             f"SELECT {listed} FROM {keys} x JOIN {self.dialect.table(table)} t "

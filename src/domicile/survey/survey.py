@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from itertools import product
 from types import TracebackType
 
 from domicile.errors import DeclarationError
@@ -34,6 +35,7 @@ class Cell:
     session: Session
     people: dict[str, People] = field(default_factory=dict)
     stubs: dict[str, str] = field(default_factory=dict)  # table → its stubs' keys
+    copies: dict[str, str] = field(default_factory=dict)  # of these, what `joint: split` left
     ghosts: dict[str, list[Ghost]] = field(default_factory=dict)  # stubs, and whom they stand for
     dangling: dict[str, int] = field(default_factory=dict)  # subject → keys no register has
 
@@ -178,20 +180,25 @@ class Survey:
             shape = cell.schema.tables[table]
             columns = forms.shapes.identity(table)
             keys = forms.shapes.labels(table)
-            parts = []
-            for sure in (True, False):
+            typed = ", ".join(
+                f"CAST(x.{k} AS {shape.column(c).type}) AS {k}"
+                for k, c in zip(keys, columns, strict=True)
+            )
+            parts: list[str] = []
+            copies: list[str] = []
+            for kept, sure in product(self.state.kept(cell.name, table), (True, False)):
                 name = work.name()
-                rows = self.state.stubs(cell.name, table, sure=sure)
-                if not cell.session.load(name, [(k, "text") for k in keys], rows):
+                rows = self.state.noted(cell.name, table, kept, sure=sure)
+                if not cell.session.load(name, [(k, "text") for k in [*keys, "digest"]], rows):
                     continue
-                typed = ", ".join(
-                    f"CAST(x.{k} AS {shape.column(c).type}) AS {k}"
-                    for k, c in zip(keys, columns, strict=True)
-                )
                 # The row is looked at, sure or not: an application may have written to a stub, and
                 # then it is a row again, with what was written.
-                loaded = f"SELECT {typed} FROM {cell.session.dialect.temp(name)} x"
-                parts.append(forms.standing(table, f"({loaded})"))
+                loaded = f"SELECT {typed}, x.digest FROM {cell.session.dialect.temp(name)} x"
+                standing = work.create(forms.standing(table, f"({loaded})", kept or None))
+                parts.append(f"SELECT * FROM {standing}")
+                copies += parts[-1:] if kept else []
+            if copies:
+                cell.copies[table] = f"({' UNION ALL '.join(copies)})"
             if parts:
                 cell.stubs[table] = work.create(" UNION ALL ".join(parts))
 
