@@ -17,12 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from domicile.apply.lake_digest import RowsDigest
+from domicile.apply.lake_fates import GOES, GONE, STAYS
 from domicile.errors import FidelityError, StoreRefused
 from domicile.stores.parquet_files import Mark
 from domicile.stores.parquet_reflect import differing, shapes, unreadable
-
-STAYS, GOES, GONE = 0, 1, 2
-"""A row's fate: it stays, it goes home, or it goes and home has it already (or it is erased)."""
 
 BATCH = 65_536
 """Rows read at a time."""

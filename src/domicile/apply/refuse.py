@@ -44,7 +44,7 @@ class Cap:
     ) -> None:
         """Refuse when more rows and files would be touched now. Raises PlanRefused."""
         touched = sum(
-            closure.work.count(rows)
+            rows
             for outcome in outcomes
             for closure in outcome.closures.values()
             for _, _, rows, _ in closure.operations()

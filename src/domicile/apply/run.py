@@ -14,7 +14,8 @@ from typing import Any
 from domicile.apply.alone import alone, stopping
 from domicile.apply.context import Run
 from domicile.apply.ends import End, end_of
-from domicile.apply.lake import LakeMove, settle
+from domicile.apply.lake import LakeMove
+from domicile.apply.lake_swap import settle
 from domicile.apply.move import Move
 from domicile.apply.objects import ObjectMove, settle_files
 from domicile.apply.purge import purge, refresh

@@ -21,6 +21,7 @@ from domicile.plan.home import Home
 from domicile.plan.route import Join, Route, along
 from domicile.plan.verdicts import COLLISION, NO_STUB, SPLIT, Verdicts
 from domicile.survey.graph import Edge
+from domicile.survey.lake_rows import Told
 from domicile.survey.people import BLOCK, action
 from domicile.survey.stubs import Stubs
 from domicile.survey.work import Work
@@ -54,6 +55,7 @@ class Closure:
         self.routes: dict[str, Route] = {}
         """Of `going`, the tables whose rows are not listed but found along their one way."""
         self._people: dict[str, str] = {}
+        self.told: dict[str, Told] = {}  # tables whose going rows one scan told
         self.copies: dict[str, str] = {}
         self.stubs: dict[str, str] = {}
         self.left: dict[str, str] = {}
@@ -93,9 +95,9 @@ class Closure:
                 continue
             return
 
-    def operations(self) -> Iterator[tuple[str, str, str, bool]]:
-        """(operation, table, its rows, whether they are written at home): all that apply writes or
-        deletes, once each. The plan's steps and its cap count the same."""
+    def operations(self) -> Iterator[tuple[str, str, int, bool]]:
+        """(operation, table, how many rows, whether they are written at home): all that apply
+        writes or deletes, once each. The plan's steps and its cap count the same."""
         for op, sets, at_home in (
             ("copy", self.copies, True), ("stub", self.stubs, True),
             ("split", self.split_home, True),
@@ -103,13 +105,21 @@ class Closure:
             ("stub", self.left, False), ("split", self.split_here, False),
         ):  # fmt: skip
             for table, rows in sorted(sets.items()):
-                yield op, table, rows, at_home
+                count = self.size(table) if sets is self.going else self.work.count(rows)
+                yield op, table, count, at_home
 
     # What goes.
+
+    def size(self, table: str) -> int:
+        """How many rows of a table go."""
+        if table in self.told:
+            return self.told[table].count
+        return self.work.count(self.going[table])
 
     def _going(self) -> None:
         self.going = {}
         self.routes = {}
+        self.told = {}
         for table, moves in self.verdicts.moves.items():
             if self._in_place(table):
                 route = along(self.verdicts.ownership, self.graph, table, self._people_of)
@@ -122,6 +132,11 @@ class Closure:
                     self.going[table] = self.work.view(select)
                 continue
             select = f"SELECT m.* FROM {moves} m WHERE {action('m.label')} = {self.block}"
+            if table in self.verdicts.told:
+                told = self.verdicts.told[table].of(range(self.block, self.block + BLOCK))
+                if told.count:
+                    self.going[table], self.told[table] = self.work.view(select), told
+                continue
             # A table of its own, so that the store's planner knows how many rows there are: with
             # the label's arithmetic inside, it expects next to none and joins by nested loops.
             if self.work.any(f"({select})"):

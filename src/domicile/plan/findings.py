@@ -122,16 +122,29 @@ class Report:
         return document
 
     def _curable(self, outcome: Outcome, closure: Closure, kinds: dict[str, list[str]]) -> None:
-        for table, going in closure.going.items():
-            rows = outcome.cell.session.query(
-                f"SELECT label, count(*) FROM {going} g GROUP BY label ORDER BY label"
-            )
-            for label, count in rows:
-                people = self._people(outcome, closure, table, f"label = {label}")
-                if len(rows) == 1:  # then the step's people are the same
-                    self._counted[going] = people
-                for named in sorted(outcome.labels.clauses[int(label)]):
-                    self._finding(outcome, named, "curable", table, kinds, people, int(count), "")
+        for table in closure.going:
+            for label, count, people in self._by_label(outcome, closure, table):
+                for named in sorted(outcome.labels.clauses[label]):
+                    self._finding(outcome, named, "curable", table, kinds, people, count, "")
+
+    def _by_label(
+        self, outcome: Outcome, closure: Closure, table: str
+    ) -> list[tuple[int, int, int]]:
+        """Label, rows and people of what goes of a table."""
+        if table in closure.told:
+            labels = sorted(closure.told[table].labels.items())
+            return [(label, rows.count, rows.people) for label, rows in labels]
+        going = closure.going[table]
+        found = outcome.cell.session.query(
+            f"SELECT label, count(*) FROM {going} g GROUP BY label ORDER BY label"
+        )
+        lines = [
+            (int(label), int(count), self._people(outcome, closure, table, f"label = {label}"))
+            for label, count in found
+        ]
+        if len(lines) == 1:  # then the step's people are the same
+            self._counted[going] = lines[0][2]
+        return lines
 
     def _held(self, outcome: Outcome, kinds: dict[str, list[str]]) -> None:
         for table, held in outcome.verdicts.held.items():
@@ -167,6 +180,8 @@ class Report:
 
     def _people(self, outcome: Outcome, closure: Closure, table: str, where: str = "1 = 1") -> int:
         """People whom rows of one action concern, of those whom that action is for."""
+        if table in closure.told:
+            return closure.told[table].people
         going, reach = closure.going[table], self._reach(outcome)
         # Of a row that follows its author, `plo` and `phi` do not tell whom it is about.
         told = table not in outcome.verdicts.mixed and (
@@ -229,9 +244,9 @@ class Report:
             if known
         ]
         every = f"{cell.session.dialect.table(table)} t"
-        alone = outcome.ownership.alone.get(table)
-        if alone:  # one line a row: no need to compare
-            rows = work.count(every) - work.count(alone)
+        told = outcome.ownership.told.get(table)
+        if told:  # one line a row: no need to compare
+            rows = work.count(every) - told.about
         else:
             rows = work.count(every, " AND ".join(unknown) or "1 = 1")
         if not rows:
@@ -326,9 +341,10 @@ class Report:
             for op, table, rows, at_home in closure.operations():
                 people = 0
                 if op in ("move", "erase"):
-                    people = self._counted.get(rows) or self._people(outcome, closure, table)
+                    known = self._counted.get(closure.going[table])
+                    people = known or self._people(outcome, closure, table)
                 where = to if at_home or op in ("move", "erase") else cell.name
-                self._step(op, cell, table, where, people, closure.work.count(rows))
+                self._step(op, cell, table, where, people, rows)
             if any(
                 outcome.labels.purges(label)
                 for label in outcome.labels.clauses

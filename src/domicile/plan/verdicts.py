@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from domicile.stores.base import Session
 from domicile.survey.graph import Graph, resolve
+from domicile.survey.lake_rows import Told
 from domicile.survey.ownership import Ownership
 from domicile.survey.people import BLOCK, STAYS, UNKNOWN, action
 from domicile.survey.work import Work
@@ -52,6 +53,7 @@ class Verdicts:
         self.shared: dict[str, str] = {}
         self.mixed: set[str] = set()
         self.split: dict[str, str] = {}
+        self.told: dict[str, Told] = {}  # tables whose moves are all that one scan told, no less
 
     def run(self, erasing: set[int]) -> None:
         """`erasing`: the labels whose action is erasure, which legal holds stop."""
@@ -72,7 +74,7 @@ class Verdicts:
             parts = [select]
             mixed = f"w.hi >= {BLOCK} AND NOT {same} AND {real}"
             # A person's row that nobody shares has one label, and is about nobody else.
-            alone = table in self.ownership.alone
+            alone = table in self.ownership.told
             single = table in self.ownership.single
             if role == "plain" and not alone and not single and self.work.any(work + " w", mixed):
                 self.mixed.add(table)
@@ -84,12 +86,21 @@ class Verdicts:
                 )
             # One SELECT over the work table needs no copy of it: others read it as a subquery.
             whole = " UNION ALL ".join(parts)
-            once = len(parts) == 1 and not alone  # of a view it is worked out once, here
-            self.moves[table] = f"({whole})" if once else self.work.create(whole)
+            if alone and self._apart(table):
+                self.told[table] = self.ownership.told[table]
+                self.moves[table] = self.work.view(whole)
+            else:
+                once = len(parts) == 1 and not alone  # of a view it is worked out once, here
+                self.moves[table] = f"({whole})" if once else self.work.create(whole)
             self._legal(table, erasing)
             if self.graph.table(table).blocks:
                 self.hold(table, self.moves[table], BLOCKED)
                 self.split.pop(table, None)
+
+    def _apart(self, table: str) -> bool:
+        """No key binds its rows to others: nobody joins what goes, it is only counted."""
+        edges = [*self.graph.into(table), *self.graph.edges[table]]
+        return not any(e.binding for e in edges) and not self.shapes.identity(table)
 
     def _real(self, table: str, alias: str) -> str:
         """The line is of a row that is here, not of the stub of one that is elsewhere."""
@@ -107,6 +118,8 @@ class Verdicts:
         """Take rows (a relation with the key columns) out of the moves; how many were there."""
         keys = self.shapes.labels(table)
         match = " AND ".join(f"b.{k} = m.{k}" for k in keys)
+        if self.told.pop(table, None):
+            self.moves[table] = self.work.create(f"SELECT m.* FROM {self.moves[table]} m")
         moves = self.moves[table]
         listed = ", ".join(f"m.{k}" for k in keys)
         found = (

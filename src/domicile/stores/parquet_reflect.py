@@ -159,6 +159,25 @@ def agree(store: str, footers: Footers, files: Sequence[LakeFile]) -> None:
             )  # fmt: skip
 
 
+def told_ends(footers: Sequence[pq.FileMetaData], column: str) -> tuple[int | None, int | None]:
+    """The least and the greatest whole number of a column, where every row group says them."""
+    ends: list[int] = []
+    for footer in footers:
+        names = [footer.schema.column(i).path for i in range(len(footer.schema))]
+        if column not in names:
+            return None, None
+        for group in range(footer.num_row_groups):
+            if not footer.row_group(group).num_rows:
+                continue
+            said = footer.row_group(group).column(names.index(column)).statistics
+            if said is None or not said.has_min_max:
+                return None, None
+            if not isinstance(said.min, int) or not isinstance(said.max, int):
+                return None, None
+            ends += [said.min, said.max]
+    return (min(ends), max(ends)) if ends else (None, None)
+
+
 def partitioned(footers: Footers, files: Sequence[LakeFile]) -> tuple[str, ...]:
     """Partition columns that only the folders tell; those in the files too are read there."""
     inside = {s.path.split(".", 1)[0] for s in shapes(footers.of(files[0]))}

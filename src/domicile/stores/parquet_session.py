@@ -13,11 +13,19 @@ from tempfile import TemporaryDirectory, gettempdir
 import duckdb
 import pyarrow as pa
 
+from domicile.errors import StoreRefused
 from domicile.stores.base import Row
 from domicile.stores.duckdb_session import DuckdbSession, translated
 from domicile.stores.duckdb_text import DuckdbDialect
 from domicile.stores.parquet_files import LakeFile
-from domicile.stores.parquet_reflect import ROW, Footers, agree, partitioned, reflect
+from domicile.stores.parquet_reflect import (
+    ROW,
+    Footers,
+    agree,
+    partitioned,
+    reflect,
+    told_ends,
+)
 from domicile.stores.schema import Schema, Table
 
 MEMORY = "1GB"
@@ -78,8 +86,27 @@ class ParquetSession(DuckdbSession):
 
     def arrow(self, sql: str, size: int = 1_000_000) -> Iterator[pa.RecordBatch]:
         """Run one query and yield its rows as Arrow batches; nothing else may run meanwhile."""
-        with translated(self.name):
-            yield from self.connection.sql(sql).to_arrow_reader(size)
+        try:
+            with translated(self.name):
+                yield from self.connection.sql(sql).to_arrow_reader(size)
+        except (OSError, pa.ArrowException) as error:
+            # DuckDB's words, handed on by Arrow: they may quote what stands in a file.
+            raise StoreRefused(
+                self.name,
+                "a file cannot be read: it is damaged, or was changed meanwhile",
+                hint="nothing was changed; mend the file and run the same command again",
+            ) from error
+
+    def ends(self, table: str, column: str) -> tuple[int | None, int | None]:
+        """The least and the greatest whole number of a column; from the footers, where they say."""
+        least, most = told_ends([self.footers.of(f) for f in self.files[table]], column)
+        if least is not None and most is not None:
+            return least, most
+        quoted = self.dialect.quote(column)
+        found: tuple[int | None, int | None] = self.query(
+            f"SELECT min({quoted}), max({quoted}) FROM {self.dialect.table(table)}"
+        )[0]
+        return found
 
     def view(self, name: str, select: str) -> None:
         """A temporary view: what is asked of it is worked out from the files each time."""

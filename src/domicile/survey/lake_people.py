@@ -10,23 +10,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
+import numpy as np
 import pyarrow as pa
 
 from domicile.estate.model import Subject
 from domicile.stores.base import Session
 from domicile.stores.parquet_session import ParquetSession
 from domicile.survey.graph import Graph
+from domicile.survey.lake_bits import SEGMENT, Bits, whole_segments
+from domicile.survey.lake_rows import SIZE, Told, tell
 from domicile.survey.people import BLOCK, People, Rule
 
 SPAN = 1_000_000_000
-"""Between the smallest and the greatest key: 125 MB for each verdict, at most."""
+"""Between the smallest and the greatest key: 125 MB for each verdict, and while they are read a
+byte for each key that is near another's."""
 
-SEGMENT = 16
-"""Keys that differ only in so many bits share a segment: small enough for a processor's cache."""
+VERDICTS = 255
+"""Verdicts that a byte tells apart, beside none."""
 
-Segments = dict[int, int]
-"""Number of a segment → its people as bits, the first key of the segment first."""
+_HALF = 31
+"""Mandates that one number tells of twice: whom they protect, and of whom it cannot be told."""
 
 APART = 48
 """Numbers of one subject's people begin at a multiple of two to this power."""
@@ -36,10 +42,16 @@ APART = 48
 class Lookup:
     """How a row finds its person: by the segment of its key, and one bit in that."""
 
+    session: ParquetSession
     labels: tuple[tuple[int, str], ...]  # label → temporary table (n, bits) of its people
-    everyone: str
-    least: int  # the smallest key
+    people: Mapping[int, Bits]  # label → its people
+    everyone: Bits
     base: int
+
+    def tell(self, table: str, key: str, condition: str) -> Told:
+        """Look up every row of a table at once."""
+        acted = {label: bits for label, bits in self.people.items() if label >= BLOCK}
+        return tell(self.session, table, key, condition, self.everyone, acted)
 
     def probe(self, relation: str, key: str) -> tuple[str, str]:
         """A join and a condition: the key is of a person in that table."""
@@ -50,7 +62,7 @@ class Lookup:
 
     def number(self, key: str, label: int) -> str:
         """The number of a person of that label, as `People.number` gives them."""
-        number = f"{self.base} + (({key}) - ({self.least})) + 1"
+        number = f"{self.base} + (({key}) - ({self.everyone.first})) + 1"
         return f"CAST({number if label >= BLOCK else f'-({number})'} AS BIGINT)"
 
 
@@ -68,9 +80,7 @@ class LakePeople(People):
         self.lookup: Lookup | None = None
         self._ordinal = ordinal
         self._made = False
-        self._bits: dict[tuple[int, int], Segments] = {}
-        self._least = 0
-        self._acted: Segments = {}
+        self._bits: dict[tuple[int, int], Bits] = {}
 
     @property
     def raw(self) -> str:
@@ -89,7 +99,7 @@ class LakePeople(People):
         self._bits = self._bitmaps(rules)
         if not self._bits:
             return super().judge(rules)
-        return {group: _count(found) for group, found in self._bits.items()}
+        return {group: len(found) for group, found in self._bits.items()}
 
     def number(
         self, label: Callable[[int, int], int], seen: Iterable[tuple[int, int]], start: int,
@@ -98,20 +108,18 @@ class LakePeople(People):
         """Give each person a label and a number; the name of a relation of them all."""
         if not self._bits:
             return super().number(label, seen, start, prefix)
-        by_label: dict[int, Segments] = {}
-        for group, segments in self._bits.items():
-            _add(by_label.setdefault(label(*group), {}), segments)
+        by_label: dict[int, Bits] = {}
+        for group, bits in self._bits.items():
+            verdict = label(*group)
+            by_label[verdict] = by_label[verdict] | bits if verdict in by_label else bits
         name = f"{prefix}people_{self._ordinal}"
         tables = [(verdict, f"{name}_{verdict}") for verdict in by_label]
-        everyone: Segments = {}
         for verdict, table in tables:
-            self.lake.segments(table, _bytes(by_label[verdict]))
-            _add(everyone, by_label[verdict])
-        self.lake.segments(f"{name}_all", _bytes(everyone))
+            self.lake.segments(table, list(by_label[verdict].segments()))
         temp = self.session.dialect.temp
         found = Lookup(
-            tuple((verdict, temp(table)) for verdict, table in tables), temp(f"{name}_all"),
-            self._least, (self._ordinal + 1) << APART,
+            self.lake, tuple((verdict, temp(table)) for verdict, table in tables), by_label,
+            reduce(or_, by_label.values()), (self._ordinal + 1) << APART,
         )  # fmt: skip
         key = f"(s.n * {1 << SEGMENT} + i)"
         final = f"{prefix}{self._final}"
@@ -124,10 +132,7 @@ class LakePeople(People):
         ]
         self.lake.view(final, " UNION ALL ".join(lines))
         if not prefix:
-            self.lookup, self._acted = found, {}
-            for verdict, segments in by_label.items():
-                if verdict >= BLOCK:
-                    _add(self._acted, segments)
+            self.lookup = found
         return temp(final)
 
     def acted_on(self, relation: str) -> tuple[int, int]:
@@ -135,15 +140,19 @@ class LakePeople(People):
         if self.lookup is None:
             return super().acted_on(relation)
         whole = hashlib.blake2b(self.subject.name.encode(), digest_size=16)
-        for number, content in sorted(_bytes(self._acted)):
+        acted = [bits for verdict, bits in self.lookup.people.items() if verdict >= BLOCK]
+        if not acted:
+            return 0, int.from_bytes(whole.digest())
+        everyone = reduce(or_, acted)
+        for number, content in everyone.segments():
             whole.update(f"{number}:".encode() + content)
-        return _count(self._acted), int.from_bytes(whole.digest())
+        return len(everyone), int.from_bytes(whole.digest())
 
     # Where they come from.
 
-    def _bitmaps(self, rules: Sequence[Rule]) -> dict[tuple[int, int], Segments]:
+    def _bitmaps(self, rules: Sequence[Rule]) -> dict[tuple[int, int], Bits]:
         """The keys of each verdict as bits; nothing when the keys do not lend themselves to it."""
-        if len(self.keys) != 1:
+        if len(self.keys) != 1 or len(rules) > _HALF:
             return {}
         direct = self.others[0] if len(self.others) == 1 else None
         if direct is not None and isinstance(direct.session, ParquetSession):
@@ -151,43 +160,51 @@ class LakePeople(People):
                 return {}
             session, key = direct.session, "r.k1"
             relation = f"(SELECT * FROM {direct.raw} WHERE present = 1)"
-            column = session.dialect.quote(direct.subject.key[0])
-            # The ends of a column of files are in their footers.
-            ends = f"SELECT min({column}), max({column}) FROM " + session.dialect.table(
-                direct.subject.register.table
-            )
+            ends = session.ends(direct.subject.register.table, direct.subject.key[0])
         else:
             session, relation = self.lake, self.raw
             key = "CAST(r.k1 AS BIGINT)"
-            ends = f"SELECT min({key}), max({key}) FROM {relation} r"
             odd = session.query(
                 f"SELECT count(*) FROM {relation} r "
                 "WHERE CAST(TRY_CAST(r.k1 AS BIGINT) AS VARCHAR) IS DISTINCT FROM r.k1"
             )
             if odd[0][0]:
                 return {}
-        least, most = session.query(ends)[0]
-        if least is None or most - least >= SPAN:
+            ends = session.query(f"SELECT min({key}), max({key}) FROM {relation} r")[0]
+        least, most = ends
+        if least is None or most is None or most - least >= SPAN:
             return {}
-        self._least = int(least)
+        first, places = whole_segments(int(least), int(most))
+        verdicts = np.zeros(places, np.uint8)  # 0: nobody's key
+        groups: list[int] = []
         pbits, ubits = self.judging(rules)
-        size = 1 << SEGMENT
-        rows = session.query(
-            f"SELECT pbits, ubits, k >> {SEGMENT} AS n, count(*), "
-            f"CAST(bitstring_agg(k & {size - 1}, 0, {size - 1}) AS BLOB) "
-            f"FROM (SELECT {key} AS k, {pbits} AS pbits, {ubits} AS ubits FROM {relation} r) "
-            "GROUP BY pbits, ubits, n"
-        )
-        bits: dict[tuple[int, int], Segments] = {}
-        everyone: Segments = {}
-        for protected, unknown, number, _, content in rows:
-            if content is None:
+        group = f"CAST({pbits} AS BIGINT) | (CAST({ubits} AS BIGINT) << {_HALF})"
+        people = 0
+        query = f"SELECT CAST({key} AS BIGINT), {group} FROM {relation} r"
+        for batch in session.arrow(query, SIZE):
+            if batch.column(0).null_count:
                 return {}  # a person without a key
-            segment = {int(number): int.from_bytes(content)}
-            bits.setdefault((int(protected), int(unknown)), {}).update(segment)
-            _add(everyone, segment)
+            keys, found = (batch.column(i).to_numpy() for i in range(2))
+            if len(keys) and (keys.min() < first or keys.max() >= first + places):
+                return {}  # the footers do not say what the files hold
+            people += len(keys)
+            numbers = np.zeros(len(keys), np.uint8)
+            for number, known in enumerate(groups, 1):
+                numbers[found == known] = number
+            if not numbers.all():
+                for new in np.unique(found[numbers == 0]):
+                    groups.append(int(new))
+                    if len(groups) > VERDICTS:
+                        return {}
+                    numbers[found == new] = len(groups)
+            verdicts[keys - first] = numbers
         # A key that several rows have, in one verdict or in two, is not told by one bit.
-        return bits if _count(everyone) == sum(int(row[3]) for row in rows) else {}
+        if np.count_nonzero(verdicts) != people:
+            return {}
+        return {
+            (known & (1 << _HALF) - 1, known >> _HALF): Bits.of(first, verdicts == number)
+            for number, known in enumerate(groups, 1)
+        }
 
     def _gather(self) -> None:
         name = f"{self._raw}_away"
@@ -201,19 +218,6 @@ class LakePeople(People):
             f"FROM {self.session.dialect.temp(name)} GROUP BY {keys}",
         )
         self.session.execute(f"DROP TABLE {self.session.dialect.temp(name)}")
-
-
-def _add(into: Segments, segments: Segments) -> None:
-    for number, bits in segments.items():
-        into[number] = into.get(number, 0) | bits
-
-
-def _count(segments: Segments) -> int:
-    return sum(bits.bit_count() for bits in segments.values())
-
-
-def _bytes(segments: Segments) -> list[tuple[int, bytes]]:
-    return [(n, bits.to_bytes((1 << SEGMENT) // 8)) for n, bits in segments.items()]
 
 
 def lookups_of(people: Mapping[str, People]) -> dict[str, Lookup]:

@@ -19,6 +19,7 @@ from typing import Protocol
 from domicile.stores.base import Dialect, Session
 from domicile.stores.schema import Kind
 from domicile.survey.graph import Edge, Graph
+from domicile.survey.lake_rows import Told
 from domicile.survey.work import Work
 
 ENDS = ("lo", "hi", "pmin", "pmax")
@@ -127,9 +128,8 @@ class Looks(Protocol):
         """Each label, and the set of its people."""
         ...
 
-    @property
-    def everyone(self) -> str:
-        """The set of all people."""
+    def tell(self, table: str, key: str, condition: str) -> Told:
+        """Look up every row of a table at once."""
         ...
 
     def probe(self, relation: str, key: str) -> tuple[str, str]:
@@ -161,9 +161,8 @@ class Ownership:
         """With `in_place`, tables each row of which has one way to a person, over rows that have
         but one themselves → the first edge of that way."""
         self.lookups = lookups or {}
-        self.alone: dict[str, str] = {}
-        """Tables each row of which is about one person at most → the rows that are, as a
-        relation without columns that tell them apart: to be counted."""
+        self.told: dict[str, Told] = {}
+        """Tables each row of which is about one person at most → what one scan told of them."""
         self.ghosts = ghosts or {}
         self.stubs = stubs or {}
         self.session = session
@@ -252,7 +251,8 @@ class Ownership:
                 parts.append(self._ghosts(table))
             if len(parts) == 1 and len(edges) == 1 and edges[0].subject in self.lookups:
                 into[table] = self._work.view(parts[0])
-                self.alone[table] = self._known(edges[0], self.lookups[edges[0].subject])
+                key, condition = self._referring(edges[0])
+                self.told[table] = self.lookups[edges[0].subject].tell(table, key, condition)
                 continue
             self.single.pop(table, None)
             if self._single(group, edges) and table not in self.ghosts:
@@ -313,12 +313,6 @@ class Ownership:
                 f"{number} AS pmax FROM {table} t {join} WHERE {found} AND {condition}"
             )
         return " UNION ALL ".join(parts)
-
-    def _known(self, edge: Edge, look: Looks) -> str:
-        key, condition = self._referring(edge)
-        table = self.session.dialect.table(edge.child)
-        join, found = look.probe(look.everyone, key)
-        return f"(SELECT 1 AS one FROM {table} t {join} WHERE {found} AND {condition})"
 
     def _referring(self, edge: Edge) -> tuple[str, str]:
         """The referring value as a whole number, and what else must hold."""

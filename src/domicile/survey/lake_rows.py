@@ -1,0 +1,151 @@
+"""Which rows of a lake are about whom, told by one scan of the referring column.
+
+A table of a lake with one way to people, by a key that bitmaps hold, needs no work table: its rows
+are looked up as they come, and what is kept is one bit a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from domicile.stores.parquet_session import FILE_BITS, ParquetSession
+from domicile.survey.lake_bits import Bits, Marks
+
+SIZE = 1 << 18
+"""Rows looked up at a time."""
+
+_NOBODY = -(1 << 63)
+"""What stands for no key: no bitmap reaches that far."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one label: how many, about how many people, and where they are."""
+
+    count: int
+    people: int
+    files: Mapping[int, npt.NDArray[np.uint8]]  # number of the file → one bit a row, packed
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one scan told about a table."""
+
+    about: int  # rows that are about somebody
+    labels: Mapping[int, Rows]  # of people to be acted on; without those that have no row
+    sizes: Mapping[int, int]  # rows of each file
+
+    def of(self, labels: range) -> Told:
+        """The part of it that has these labels."""
+        return Told(self.about, {n: r for n, r in self.labels.items() if n in labels}, self.sizes)
+
+    @property
+    def count(self) -> int:
+        """Rows to be acted on."""
+        return sum(r.count for r in self.labels.values())
+
+    @property
+    def people(self) -> int:
+        """People whom they are about; each has one label."""
+        return sum(r.people for r in self.labels.values())
+
+    def files(self) -> Iterator[tuple[int, Marks]]:
+        """Each file with such rows by its number, in order, and which of its rows they are."""
+        for number in sorted({n for r in self.labels.values() for n in r.files}):
+            size = self.sizes[number]
+            found = np.zeros(size, np.bool_)
+            for rows in self.labels.values():
+                if number in rows.files:
+                    found |= np.unpackbits(rows.files[number], count=size).view(np.bool_)
+            yield number, found
+
+
+def tell(
+    session: ParquetSession, table: str, key: str, condition: str, everyone: Bits,
+    acted: Mapping[int, Bits],
+) -> Told:  # fmt: skip
+    """Look up the rows of `table` (alias `t`) by `key`, a BIGINT, where `condition` holds.
+
+    `acted`: the people of each label that something is to be done for; all are in `everyone`.
+    Raises StoreRefused when a file cannot be read.
+    """
+    scan = _Scan(session, table, acted)
+    row = session.dialect.row_id(session.schema.tables[table], "t")
+    looked = f"coalesce({key}, {_NOBODY})"
+    if condition != "1 = 1":
+        looked = f"CASE WHEN {condition} THEN {looked} ELSE {_NOBODY} END"
+    about = 0
+    query = f"SELECT {row} AS id, {looked} AS k FROM {session.dialect.table(table)} t"
+    for batch in session.arrow(query, SIZE):
+        rows, keys = (batch.column(i).to_numpy() for i in range(2))
+        about += int(np.count_nonzero(everyone.has(keys)))
+        scan.take(rows, keys)
+    return Told(about, scan.found(), scan.sizes)
+
+
+class _Scan:
+    """Gathers the rows of each label; a file that is through is packed to one bit a row."""
+
+    def __init__(self, session: ParquetSession, table: str, acted: Mapping[int, Bits]) -> None:
+        footers = (session.footers.of(file) for file in session.files[table])
+        self.sizes = {number: footer.num_rows for number, footer in enumerate(footers)}
+        self._left = dict(self.sizes)  # rows of each file still to come
+        self._acted = dict(acted)
+        self._counts = dict.fromkeys(acted, 0)
+        self._seen: Marks | None = None  # the people of all labels: each has one
+        self._open: dict[tuple[int, int], Marks] = {}
+        self._packed: dict[int, dict[int, npt.NDArray[np.uint8]]] = {n: {} for n in acted}
+
+    def take(self, rows: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]) -> None:
+        """The next rows, by their ids, in whatever order."""
+        if not len(rows):
+            return
+        files = rows >> FILE_BITS
+        least, most = int(files.min()), int(files.max())
+        numbers = [least] if least == most else [int(n) for n in np.unique(files)]
+        for label, people in self._acted.items():
+            found = np.flatnonzero(people.has(keys))
+            if not len(found):
+                continue
+            self._counts[label] += len(found)
+            if self._seen is None:
+                self._seen = np.zeros(people.places, np.bool_)
+            self._seen[keys[found] - people.first] = True
+            places = rows[found] & ((1 << FILE_BITS) - 1)
+            for number in numbers:
+                mine = places if len(numbers) == 1 else places[files[found] == number]
+                if len(mine):
+                    self._mark(label, number, mine)
+        for number in numbers:
+            here = len(rows) if len(numbers) == 1 else int(np.count_nonzero(files == number))
+            self._left[number] -= here
+            if not self._left[number]:
+                self._pack(number)
+
+    def found(self) -> dict[int, Rows]:
+        """Label → its rows; labels without rows left out."""
+        for number in {n for _, n in self._open}:
+            self._pack(number)
+        if self._seen is None:
+            return {}
+        return {
+            label: Rows(count, self._acted[label].common(self._seen), self._packed[label])
+            for label, count in self._counts.items()
+            if count
+        }
+
+    def _mark(self, label: int, number: int, places: npt.NDArray[np.int64]) -> None:
+        marks = self._open.get((label, number))
+        if marks is None:
+            marks = self._open[label, number] = np.zeros(self.sizes[number], np.bool_)
+        marks[places] = True
+
+    def _pack(self, number: int) -> None:
+        for label in self._acted:
+            marks = self._open.pop((label, number), None)
+            if marks is not None:
+                self._packed[label][number] = np.packbits(marks)
