@@ -56,14 +56,16 @@ class Home:
         keys = self.here.labels(table)
         columns = [(k, "text") for k in keys] + [("digest", "text"), ("state", "text")]
         name = self._work.name()
+        # Asked here: a lake takes the rows in a thread of its own, in which the state is not at hand.
+        ours = self.ours(table)
         # Carry the smaller side: our keys there, or all of its keys here.
         there = self._there.count(self.home.dialect.table(table))
         if count <= there:
             lookup = self._there.name()
             self.home.load(lookup, [(k, "text") for k in keys], self._keys(table, rows))
-            found = self._digests(table, self.home.dialect.temp(lookup))
+            found = self._digests(table, self.home.dialect.temp(lookup), ours)
         else:
-            found = self._digests(table, "")
+            found = self._digests(table, "", ours)
         if not self.source.load(name, columns, found):
             return None
         loaded = self.source.dialect.temp(name)
@@ -91,7 +93,7 @@ class Home:
         for batch in self.source.stream(f"SELECT {texts} FROM {rows} r"):
             yield from batch
 
-    def _digests(self, table: str, lookup: str) -> Iterator[Row]:
+    def _digests(self, table: str, lookup: str, ours: str) -> Iterator[Row]:
         """Key texts, digest and whether it is a stub, of the home's rows."""
         shape = self.home.schema.tables[table]
         identity = self.there.identity(table)
@@ -99,7 +101,6 @@ class Home:
             self.home.dialect.text(f"t.{self.home.dialect.quote(c)}", shape.column(c).kind)
             for c in identity
         ]
-        ours = self.ours(table)
         stub = f"CASE WHEN {ours} THEN 'ours' ELSE 'row' END"
         if table in self.stubs:
             same = self.there.same(table, "t", "s")
