@@ -56,7 +56,7 @@ class Home:
         keys = self.here.labels(table)
         columns = [(k, "text") for k in keys] + [("digest", "text"), ("state", "text")]
         name = self._work.name()
-        # Asked here: a lake takes the rows in a thread of its own, in which the state is not at hand.
+        # Asked here: a lake takes rows in a thread of its own, where the state is not at hand.
         ours = self.ours(table)
         # Carry the smaller side: our keys there, or all of its keys here.
         there = self._there.count(self.home.dialect.table(table))
