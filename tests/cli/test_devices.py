@@ -38,7 +38,8 @@ def test_the_keys_of_documents_are_those_on_the_page(
     estate: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for command, *rest in (
-        ["sync", "--at", "2023-03-14T09:00:00Z"], ["list"], ["show", "d1"], ["explain", "d1"]
+        ["sync", "--at", "2023-03-14T09:00:00Z"], ["list"], ["show", "d1"], ["explain", "d1"],
+        ["notify", "--dry-run", "--at", "2023-03-14T09:00:00Z"],
     ):  # fmt: skip
         said("devices", run(capsys, command, *rest), f"### {command}")
 

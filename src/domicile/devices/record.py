@@ -55,6 +55,17 @@ CREATE TABLE IF NOT EXISTS attestation (
 CREATE TABLE IF NOT EXISTS given_up (
   fleet TEXT NOT NULL, id TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (fleet, id)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS look (
+  fleet TEXT NOT NULL, id TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (fleet, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notice (
+  fleet TEXT NOT NULL, id TEXT NOT NULL, mandate TEXT NOT NULL, clause TEXT NOT NULL,
+  owner TEXT NOT NULL, number INTEGER NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL,
+  at REAL NOT NULL, mail TEXT NOT NULL, webhook TEXT NOT NULL,
+  PRIMARY KEY (fleet, id, mandate, clause, owner, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS visit (token BLOB PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL)
+  WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sync (
   fleet TEXT PRIMARY KEY, run TEXT NOT NULL, ban TEXT NOT NULL, cursor TEXT NOT NULL,
   at REAL NOT NULL
@@ -251,6 +262,10 @@ class DeviceRecord:
             "INSERT OR IGNORE INTO owner VALUES (?, ?, ?)",
             ((name, fleet, d.id) for d in lines for name in d.owners),
         )
+        self.connection.executemany(
+            "DELETE FROM look WHERE fleet = ? AND id = ? AND at < ?",
+            ((fleet, d.id, d.seen.timestamp()) for d in lines if d.seen is not None),
+        )
         self._unstage(fleet)
         execute("DELETE FROM sync WHERE fleet = ?", (fleet,))
 
@@ -359,6 +374,35 @@ class DeviceRecord:
     def given_up(self) -> set[Place]:
         """The devices on which their owners gave up work."""
         return set(self.connection.execute("SELECT fleet, id FROM given_up"))
+
+    def attest(self, place: Place, key: ClauseKey, now: datetime, until: datetime) -> None:
+        """Keep an owner's word; inside a transaction."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO attestation VALUES (?, ?, ?, ?, ?, ?)",
+            (*place, key.mandate, key.clause, now.timestamp(), until.timestamp()),
+        )
+
+    def give_up(self, place: Place, now: datetime, *, again: bool = False) -> None:
+        """An owner gives up work on a device, or takes it up again; inside a transaction."""
+        if again:
+            self.connection.execute("DELETE FROM given_up WHERE fleet = ? AND id = ?", place)
+        else:
+            self.connection.execute(
+                "INSERT OR IGNORE INTO given_up VALUES (?, ?, ?)", (*place, now.timestamp())
+            )
+
+    def ask_look(self, place: Place, now: datetime) -> None:
+        """An owner asks for another look at a device; inside a transaction."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO look VALUES (?, ?, ?)", (*place, now.timestamp())
+        )
+
+    def looks(self) -> dict[Place, datetime]:
+        """The devices at which another look was asked for, and when; `settle` ends what it met."""
+        return {
+            (fleet, id_): _moment(at)
+            for fleet, id_, at in self.connection.execute("SELECT fleet, id, at FROM look")
+        }
 
     # The clock.
 

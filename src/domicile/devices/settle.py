@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from domicile.devices.ban import Ban
+from domicile.devices.ban import Ban, Rule
 from domicile.devices.judge import standing
 from domicile.devices.model import Attestation, ClauseKey, Device, Standing
 from domicile.devices.record import DeviceRecord, Place, Recorded
@@ -66,24 +66,28 @@ class Judge:
 
     def standings(self, device: Device, now: datetime) -> Iterator[Standing]:
         """What every clause says of a device."""
+        for rule in self.ban.rules:
+            yield self.standing(device, rule, now)
+
+    def standing(self, device: Device, rule: Rule, now: datetime) -> Standing:
+        """What one clause says of a device."""
         place = (device.fleet, device.id)
         mine = self.exceptions.get(device.id, ())
-        for rule in self.ban.rules:
-            yield standing(
-                device,
-                rule,
-                now,
-                attestation=self.attestations.get((place, rule.key)),
-                exceptions=[
-                    each
-                    for each in mine
-                    if each.mandate == rule.key.mandate
-                    and each.clause in ("", rule.key.clause)
-                    and each.fleet in ("", device.fleet)
-                ],
-                zone=self.zone,
-                given_up=place in self.given_up,
-            )
+        return standing(
+            device,
+            rule,
+            now,
+            attestation=self.attestations.get((place, rule.key)),
+            exceptions=[
+                each
+                for each in mine
+                if each.mandate == rule.key.mandate
+                and each.clause in ("", rule.key.clause)
+                and each.fleet in ("", device.fleet)
+            ],
+            zone=self.zone,
+            given_up=place in self.given_up,
+        )
 
 
 def changes(

@@ -86,6 +86,10 @@ STANDINGS = frozenset({
 })  # fmt: skip
 """Why a device is let through or refused."""
 
+STAGES = frozenset({
+    "1", "30", "7", "first", "refused", "restored"
+})  # fmt: skip
+"""Notices to owners of devices: the first, days before the deadline, and what came of it."""
 ACTS = frozenset({"erased", "found", "moved"})
 """What was done about a person, as a receipt says."""
 
@@ -222,6 +226,15 @@ KINDS: dict[str, Kind] = {
                "reason": Choice("standing", STANDINGS), "devices": COUNT},
               verdict=Choice("verdict", VERDICTS), before=FLAG, run=RUN,
               commitments=ListOf("list of commitments", COMMITMENT, 900)),
+        _kind("device_notice", "An owner was told about a device, or could not be.",
+              {"fleet": NAME, "mandate": NAME, "clause": NAME, "device": COMMITMENT,
+               "person": COMMITMENT, "stage": Choice("stage", STAGES),
+               "channel": Choice("channel", frozenset({"mail", "webhook"})), "outcome": OUTCOME},
+              language=Choice("language", frozenset({"en", "nl"}))),
+        _kind("device_word", "An owner said something about a device.",
+              {"fleet": NAME, "device": COMMITMENT, "person": COMMITMENT,
+               "word": Choice("word", frozenset({"absent", "look", "give_up", "take_up"}))},
+              mandate=NAME, clause=NAME, until=TIME),
         _kind("receipts", "A tree of people was built: each may have a receipt cut from it.",
               {"people_root": DIGEST, "people": COUNT, "acts": _ACTS},
               plan=DIGEST, run=RUN),

@@ -147,6 +147,18 @@ def open_commitments(
     return Commitments.load(path, use=use)
 
 
+def open_secret(state: Path, name: str) -> bytes:
+    """32 random bytes of the estate under that name in `keys/`; made when there are none yet.
+
+    Raises EvidenceError when the file has a wrong mode.
+    """
+    path = state / "keys" / name
+    with _making(state):
+        if not path.exists():
+            write_secret(path, os.urandom(SECRET_SIZE))
+    return read_secret(path)
+
+
 def destroy_commitments(state: Path) -> None:
     """Destroy the people secret for good: no commitment can be tied to anyone afterwards.
 

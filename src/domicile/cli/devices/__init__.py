@@ -9,6 +9,7 @@ import click
 
 from domicile.cli.devices.explain import explain
 from domicile.cli.devices.list import list_
+from domicile.cli.devices.notify import notify
 from domicile.cli.devices.show import show
 from domicile.cli.devices.sync import sync
 
@@ -22,5 +23,5 @@ def command() -> None:
     """
 
 
-for each in (sync, list_, show, explain):
+for each in (sync, list_, show, explain, notify):
     command.add_command(each)
