@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from domicile.apply.alone import alone, stopping
+from domicile.apply.approved import check_approved
 from domicile.apply.context import Run
 from domicile.apply.ends import End, end_of
 from domicile.apply.lake import LakeMove
@@ -85,6 +86,7 @@ def apply_plan(
         with alone(directory), stopping():
             try:
                 check_before(plan, estate, mandates, state)
+                check_approved(plan, estate, mandates, log, state)
                 return _apply(run, estate, mandates, day, cap, approved)
             except PlanRefused as error:
                 run.entries = []

@@ -1,4 +1,4 @@
-"""`domicile log keygen, rotate, rotate-people, destroy-people`: the keys behind the evidence."""
+"""`domicile log keygen, cosign, rotate, rotate-people, destroy-people`: keys of the evidence."""
 
 from __future__ import annotations
 
@@ -81,6 +81,45 @@ def destroy_people(estate: Path, yes: bool, out: Output) -> int:
         lambda: out.say("destroyed: no commitment and no receipt can be tied to anyone any more"),
     )
     return 0
+
+
+@click.command(short_help="Ask the estate's witnesses to cosign the head.")
+@estate_option
+@output_options
+def cosign(estate: Path, out: Output) -> int:
+    """Ask every declared witness to cosign the log's head, and publish it with what they signed.
+
+    Exits 1 when one refused; the refusal is an entry of the log.
+    """
+    from datetime import UTC, datetime
+
+    from domicile.errors import UsageError
+    from domicile.estate.load import load_estate
+    from domicile.evidence.cosign import cosign as ask
+    from domicile.evidence.keys import VerifierKey
+    from domicile.evidence.place import open_log, state_directory
+
+    declared = load_estate(estate)
+    if not declared.witnesses:
+        raise UsageError(f"{estate} declares no witnesses", hint="see docs/declarations.md")
+    log = open_log(state_directory(estate), declared.name)
+    size = log.size
+    witnesses = [(w.name, VerifierKey.parse(w.key), w.url) for w in declared.witnesses]
+    asked = ask(log, declared.name, witnesses)
+    answers = [
+        {"witness": a.name, "cosigned": not a.refused, "refused": a.refused or None,
+         "known_size": a.known_size,
+         "time": None if a.refused else datetime.fromtimestamp(a.time, UTC).isoformat()}
+        for a in asked
+    ]  # fmt: skip
+
+    def human() -> None:
+        for answer in answers:
+            what = f"cosigned at {answer['time']}" if answer["cosigned"] else "refused: "
+            out.say(f"{answer['witness']}: {what}{answer['refused'] or ''}")
+
+    out.emit({"size": size, "answers": answers}, human)
+    return 1 if any(a.refused for a in asked) else 0
 
 
 def _estate(file: Path) -> tuple[Path, str]:

@@ -30,11 +30,13 @@ COMMANDS = {
     "map": "Show whose data is where.",
     "plan": "Find what breaks a clause, and what would cure it.",
     "compare": "Set two mandates, or two days, side by side.",
+    "approve": "Approve a plan, with a key of your own.",
     "apply": "Carry out a plan, or resume it.",
     "verify": "Check the stores against the mandates, and the log against its key.",
     "undo": "Make the plan that takes a finished move back.",
     "devices": "Fleets of devices: forbidden apps, notices, access.",
     "log": "Show, prove and check the evidence.",
+    "witness": "Cosign the logs of others.",
     "demo": "Run a whole estate on this machine, end to end.",
 }
 """Every command with its line of help, in the order of the work."""

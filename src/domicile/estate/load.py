@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from domicile.estate import declared, fleets, urls
+from domicile.estate import declared, fleets, trust, urls
 from domicile.estate.declared import country
 from domicile.estate.document import Document, Key, digest, read_document
 from domicile.estate.model import Estate, Organisation, Owner, Store
@@ -50,6 +50,8 @@ def load_estate(path: str | Path, env: Mapping[str, str] = os.environ) -> Estate
         flows=declared.flows(document, stores),
         legal_holds=declared.legal_holds(document, stores, subjects),
         mandate_files=tuple(data.get("mandates", ())),
+        approvers=trust.approvers(document),
+        witnesses=trust.witnesses(document),
         fleets=fleets.fleets(document),
         devices=fleets.settings(document),
     )

@@ -151,6 +151,24 @@ class Flow:
 
 
 @dataclass(frozen=True)
+class Approver:
+    """Who may approve plans: a verifier key (name+id+base64), for one role at one operator."""
+
+    key: str
+    role: str
+    operator: str
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Who cosigns the log's heads: a verifier key, and where it answers (empty: by hand)."""
+
+    name: str
+    key: str
+    url: str = ""
+
+
+@dataclass(frozen=True)
 class LegalHold:
     """Art. 17(3) GDPR or litigation: stops erasure of what it names, visibly."""
 
@@ -252,6 +270,8 @@ class Estate:
     flows: tuple[Flow, ...] = ()
     legal_holds: tuple[LegalHold, ...] = ()
     mandate_files: tuple[str, ...] = ()
+    approvers: tuple[Approver, ...] = ()
+    witnesses: tuple[Witness, ...] = ()
     fleets: tuple[Fleet, ...] = ()
     devices: DeviceSettings = DeviceSettings()
 

@@ -32,7 +32,7 @@ from domicile.evidence.head import HeadFile
 from domicile.evidence.keys import SigningKey
 from domicile.evidence.merkle import leaf_hash
 from domicile.evidence.note import Checkpoint, sign_note
-from domicile.evidence.reader import CHECKPOINT, LogReader, read_file, walk
+from domicile.evidence.reader import CHECKPOINT, COSIGNED, LogReader, read_file, walk
 from domicile.evidence.recovery import recover, right_edge
 from domicile.evidence.rotation import rotation
 from domicile.evidence.tiles import (
@@ -43,9 +43,6 @@ from domicile.evidence.tiles import (
     pack_bundle,
     width_at,
 )
-
-COSIGNED = "cosigned"
-"""Heads with cosignatures, each a file named by its size, and `sizes`, the list of them."""
 
 LAST_HEAD = "log.head"
 """The last head that was signed, in the directory `memory` of `Log.open`."""

@@ -59,7 +59,12 @@ class Proof:
         index, note, path = (document.get(k) for k in ("index", "checkpoint", "path"))
         if type(index) is not int or not isinstance(note, str) or not isinstance(path, list):
             raise EvidenceError("a proof has checkpoint (text), index (number) and path (list)")
-        return cls(index, _hash(document.get("entry_hash")), tuple(_hash(p) for p in path), note)
+        return cls(
+            index,
+            decode_hash(document.get("entry_hash")),
+            tuple(decode_hash(p) for p in path),
+            note,
+        )
 
     def to_text(self) -> str:
         """In the textual form of c2sp.org/tlog-proof."""
@@ -89,7 +94,8 @@ class Consistency:
             )
 
 
-def _hash(text: object) -> bytes:
+def decode_hash(text: object) -> bytes:
+    """A hash from base64. Raises EvidenceError unless it is 32 bytes."""
     try:
         value = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
     except (binascii.Error, ValueError):

@@ -29,6 +29,9 @@ from domicile.evidence.tiles import (
 CHECKPOINT = "checkpoint"
 """The head's path (tlog-tiles, checkpoints)."""
 
+COSIGNED = "cosigned"
+"""Heads with cosignatures, each a file named by its size, and `sizes`, the list of them."""
+
 CACHED_TILES = 64
 """Tiles kept decoded: one path through a tree of 2**64 entries needs eight."""
 
@@ -140,6 +143,23 @@ class LogReader:
             for content in self._bundle(number)[offset : stop - number * TILE_WIDTH]:
                 yield index, decode(content)
                 index += 1
+
+    def cosigned(self) -> Iterator[bytes]:
+        """The heads that witnesses cosigned, each a signed note, smallest first.
+
+        The log's signature on each is checked, and that the log begins with what it covers; whose
+        cosignatures count is the caller's to say. Raises EvidenceError.
+        """
+        sizes = sorted(int(n) for n in self._files.names(COSIGNED) if n.isdecimal())
+        for size in sizes:
+            note = read_file(self._files, f"{COSIGNED}/{size}") or b""
+            head = Checkpoint.parse(parse_note(note).text)
+            if head.size != size or size > self.size or self.root(size) != head.root:
+                raise EvidenceError(
+                    f"{self.directory}: the cosigned head of {size} is of another history",
+                    hint="somebody rewrote the log: keep it, and compare with a mirror",
+                )
+            yield note
 
     def root(self, size: int | None = None) -> bytes:
         """The root of the first `size` entries, from the tiles. Raises IndexError."""

@@ -18,7 +18,16 @@ from domicile.estate.validate import shown, validate
 from domicile.law import kinds
 from domicile.law.contradictions import contradictions
 from domicile.law.countries import UnknownCountryError, expand
-from domicile.law.model import KINDS, Clause, Dated, Mandate, Protects, StatusChange
+from domicile.law.model import (
+    KINDS,
+    Approvals,
+    Clause,
+    Cosignatures,
+    Dated,
+    Mandate,
+    Protects,
+    StatusChange,
+)
 from domicile.law.source import filled, library, merged
 
 SCHEMA = ("domicile.law", "mandate.schema.json")
@@ -66,10 +75,16 @@ def load_mandate(path: str | Path, on: date | None = None) -> Mandate:
         extends=written.data.get("extends", ""),
         history=_history(document),
         parameters=_parameters(document),
+        approvals=tuple(Approvals(**body) for body in data.get("approvals", ())),
+        cosignatures=_cosignatures(data.get("cosignatures")),
     )
     for key, message, hint in contradictions(mandate):
         raise document.error(key, message, hint=hint)
     return mandate
+
+
+def _cosignatures(body: Mapping[str, Any] | None) -> Cosignatures | None:
+    return Cosignatures(body["need"], tuple(body.get("of", ()))) if body else None
 
 
 def load_mandates(

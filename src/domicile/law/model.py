@@ -83,6 +83,23 @@ class Dated:
 
 
 @dataclass(frozen=True)
+class Approvals:
+    """How many approvers of a role, for an operator, a plan needs."""
+
+    role: str
+    operator: str
+    need: int = 1
+
+
+@dataclass(frozen=True)
+class Cosignatures:
+    """How many of these witnesses (all of the estate's when empty) must have cosigned."""
+
+    need: int
+    of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Mandate:
     """A law, order or promise, with its citation."""
 
@@ -103,6 +120,8 @@ class Mandate:
     extends: str = ""  # the id of the mandate that it adapts
     history: tuple[StatusChange, ...] = ()  # oldest first
     parameters: Mapping[str, tuple[Dated, ...]] = field(default_factory=dict)
+    approvals: tuple[Approvals, ...] = ()
+    cosignatures: Cosignatures | None = None
 
     def status_on(self, day: date) -> Status:
         """The status on a day; before its history begins, that of its first day."""

@@ -13,6 +13,7 @@ from domicile.law.model import Mandate
 from domicile.plan.actions import Labels, Named, rules
 from domicile.plan.closure import Closure
 from domicile.plan.document import VERSION, digest_of
+from domicile.plan.needs import needs
 from domicile.plan.objects import FilePlan
 from domicile.plan.objects_report import FILE_BYTES_A_SECOND, FILES_A_SECOND, FileReport
 from domicile.plan.planner import Outcome
@@ -117,6 +118,7 @@ class Report:
             "thresholds": near,
             "what_if": None,  # of mandates that are tried out: see make_plan
             "warnings": sequence_warnings(self.survey),
+            **needs(estate, tuple(self.mandates.values()), self.as_of),
         }
         document["digest"] = digest_of(document)
         return document
