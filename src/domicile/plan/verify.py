@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,11 +18,8 @@ from domicile.plan.declared import declarations
 from domicile.plan.findings import Report
 from domicile.plan.objects_verify import check_files
 from domicile.plan.planner import Outcome, Planner
-from domicile.survey.columns import categories
-from domicile.survey.left import identifiers
+from domicile.plan.verify_files import check_bytes
 from domicile.survey.ownership import Shapes
-from domicile.survey.people import BLOCK
-from domicile.survey.residue_files import FileResidue, scan_files
 from domicile.survey.state import State
 from domicile.survey.survey import Cell, Survey
 from domicile.survey.work import Work
@@ -181,7 +177,7 @@ def _bytes(outcome: Outcome, report: Report, state: State, plan: dict[str, Any])
             f"purge {cell.name}", "failed",
             f"rows left {', '.join(unpurged)}, and their bytes were not purged yet: apply again",
         ))  # fmt: skip
-    checks.append(_files(outcome, report, plan))
+    checks.append(Checked(*check_bytes(outcome, report)))
     work = Work(cell.session, "vs")
     copies = {t: n for t, c in sorted(cell.copies.items()) if (n := work.count(c))}
     stubs = sum(work.count(s) for s in cell.stubs.values()) - sum(copies.values())
@@ -203,65 +199,6 @@ def _bytes(outcome: Outcome, report: Report, state: State, plan: dict[str, Any])
         for what, until in cell.store.residues()
     ]
     return checks
-
-
-def _files(outcome: Outcome, report: Report, plan: dict[str, Any]) -> Checked:
-    """Search the live files of a store for the e-mails of people who should not be there."""
-    cell = outcome.cell
-    name = f"files {cell.name}"
-    cell.store.settle_files()
-    files = cell.store.live_files()
-    if files is None:
-        return Checked(
-            name, "unknown", "its files cannot be seen from here, so their bytes were not searched"
-        )
-    found = categories(cell)
-    wanted = {v for kind, v in report.elsewhere(outcome, found) if kind == "email"}
-    if not wanted:
-        return Checked(
-            name, "ok", f"{counted(len(files), 'file')}; no e-mail to search for: nobody kept from "
-            "here has a register row elsewhere (who was erased is not known any more)",
-        )  # fmt: skip
-    stay = {
-        v
-        for kind, v in chain(
-            identifiers(cell, found, outcome.ownership.people, f"p.lo < {BLOCK} AND p.present = 1")
-        )
-        if kind == "email"
-    }
-    residues = scan_files(files, wanted, kept=stay)
-    unread = [r for r in residues if r.problem]
-    hits = sum(r.exact + r.adjoining for r in residues)
-    size = sum(r.size for r in residues)
-    if hits:
-        return _hits(name, residues, hits, cell, plan)
-    if unread:
-        return Checked(
-            name, "unknown", f"{len(unread)} of {counted(len(files), 'file')} could not be read"
-        )
-    said = (
-        f"none of {counted(len(wanted), 'e-mail address', 'e-mail addresses')} in {size:,} bytes "
-        f"of {counted(len(files), 'file')}"
-    )
-    if cell.session.dialect.name != "sqlite":  # TOAST, pages of Parquet
-        said += "; what the store keeps compressed cannot be searched so"
-    return Checked(name, "ok", said)
-
-
-def _hits(
-    name: str, residues: list[FileResidue], hits: int, cell: Cell, plan: dict[str, Any]
-) -> Checked:
-    """Bytes were found: rows that were held, or that no key leads to, explain them or not."""
-    files = sum(1 for r in residues if r.exact + r.adjoining)
-    said = (
-        f"{counted(hits, 'occurrence')} of e-mail addresses of people who went home, in "
-        f"{counted(files, 'file')}"
-    )
-    held = any(h["store"] == cell.name for h in plan["held"])
-    text = any(u["store"] == cell.name and "the e-mail of" in u["reason"] for u in plan["unknown"])
-    if held or text:
-        return Checked(name, "held" if held else "unknown", f"{said}: in rows named above")
-    return Checked(name, "failed", f"{said}: apply again to purge them")
 
 
 def _entry(estate: Estate, document: dict[str, Any], day: date) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -191,16 +191,20 @@ class Residue:
     people: int  # distinct identifiers
 
 
-def readings(session: Session, rows: Mapping[str, str], *, size: int = 5_000) -> Iterator[Reading]:
+def readings(
+    session: Session, rows: Mapping[str, str], *, size: int = 5_000,
+    kinds: Container[str] = TEXTUAL,
+) -> Iterator[Reading]:  # fmt: skip
     """What to read for `find_residue`: the text and JSON columns of each table in `rows`.
 
     `rows` maps a table's name to the SQL condition, over the table named `t`, of the rows that no
-    key owns; "" reads all of them. Nothing is read until a reading's batches are.
+    key owns; "" reads all of them. `kinds` of column are read. Nothing is read until a reading's
+    batches are.
     """
     dialect = session.dialect
     for name, condition in rows.items():
         table = session.schema.tables[name]
-        columns = [column for column in table.columns if column.kind in TEXTUAL]
+        columns = [column for column in table.columns if column.kind in kinds]
         if columns:
             shown = ", ".join(dialect.text(f"t.{dialect.quote(c.name)}", c.kind) for c in columns)
             where = f" WHERE {condition}" if condition else ""
@@ -231,6 +235,18 @@ def find_residue(
             for kind in _FOUND
             if rows[column, kind]
         ]
+    return found
+
+
+def emails_of(read: Iterable[Reading], wanted: Identifiers) -> set[str]:
+    """Which of the e-mail addresses stand in what is read, case folded; no more than is needed."""
+    found: set[str] = set()
+    for reading in read:
+        for batch in reading.batches:
+            values = (str(v) for row in batch for v in row if v)
+            found |= wanted.found("email", _SEPARATOR.join(values).casefold())
+            if len(found) == len(wanted.emails):
+                return found
     return found
 
 
@@ -280,4 +296,4 @@ def _plain(address: str) -> str:
 
 
 __all__ = ["KINDS", "TEXTUAL", "Found", "Identifiers", "Kind", "Reading", "Residue", "emails_in",
-           "find_residue", "readings"]  # fmt: skip
+           "emails_of", "find_residue", "readings"]  # fmt: skip

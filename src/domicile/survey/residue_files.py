@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -38,7 +38,7 @@ _HOST = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-.")
 
 @dataclass(frozen=True)
 class FileResidue:
-    """What one file holds of the addresses. Counts only."""
+    """What one file holds of the addresses: counts, and the addresses for who must explain them."""
 
     path: str
     size: int  # bytes read
@@ -47,6 +47,8 @@ class FileResidue:
     explained: int = 0  # lies within an address of somebody who stays
     people: int = 0  # distinct addresses among exact and adjoining
     problem: str = ""  # why the file was not read: then nothing is known of it
+    # Which addresses these are: never to be shown.
+    addresses: frozenset[bytes] = field(default=frozenset(), repr=False, compare=False)
 
     @property
     def clean(self) -> bool:
@@ -210,7 +212,10 @@ def _scan(path: Path, wanted: EmailSet, kept: EmailSet, piece: int) -> FileResid
                 data = data[drop:]
     except OSError as error:
         return FileResidue(str(path), size, problem=f"not read: {type(error).__name__}")
-    return FileResidue(str(path), size, tally.exact, tally.adjoining, tally.explained, len(people))
+    return FileResidue(
+        str(path), size, tally.exact, tally.adjoining, tally.explained, len(people),
+        addresses=frozenset(people),
+    )  # fmt: skip
 
 
 def _judge(
