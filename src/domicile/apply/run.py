@@ -33,6 +33,7 @@ from domicile.plan.document import Document
 from domicile.plan.planner import Outcome, Planner
 from domicile.stores.base import CanWrite, Session, Store
 from domicile.stores.parquet_session import ParquetSession
+from domicile.survey.lake_kept import Kept
 from domicile.survey.state import State
 from domicile.survey.survey import Survey
 
@@ -110,13 +111,14 @@ def _apply(
     moved: dict[str, int] = {}
     first, rounds, held = True, 0, 0
     carried = ObjectMove(run)
+    kept = Kept(run.state.path.parent, estate.digest)
     while True:
         run.postponed, run.again = 0, False
         settle(run, estate)
         settle_files(run, estate)
         _settle(run, estate)
         ends = Ends()
-        with Survey(estate, run.state, ends.open) as survey:
+        with Survey(estate, run.state, ends.open, kept) as survey:
             planner = Planner(survey, mandates, day, in_place=True, busy=carried.busy())
             fresh = planner.run()
             if first and resumed:
@@ -177,6 +179,7 @@ def _apply(
         rows=sum(moved.values()), held=held,
     )  # fmt: skip
     run.flush()
+    kept.clear()
     # Last: a plan that the state calls finished is refused, and the log could not be mended.
     run.state.set_run(run.digest, "finished")
     return {

@@ -225,6 +225,13 @@ class Report:
                     outcome, register, column,
                     f"{counted(count, 'person', 'people')} of unknown residence or age",
                 )  # fmt: skip
+        for name, people in cell.people.items():
+            if people.repeated:
+                self._say_unknown(
+                    outcome, self.survey.estate.subject(name).register, "",
+                    f"{counted(people.repeated, 'row has', 'rows have')} the key of another row of "
+                    "the register: whoever they say different things of is of unknown residence",
+                )  # fmt: skip
         for name, count in cell.dangling.items():
             self._say_unknown(
                 outcome, self.survey.estate.subject(name).register.table, "",

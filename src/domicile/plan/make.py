@@ -13,6 +13,7 @@ from domicile.plan.document import Document, digest_of
 from domicile.plan.findings import Report
 from domicile.plan.forecast import forecast
 from domicile.plan.planner import Planner
+from domicile.survey.lake_kept import Kept
 from domicile.survey.state import State
 from domicile.survey.survey import Survey
 
@@ -30,7 +31,8 @@ def make_plan(
     directory = state_directory(path)
     state = State(directory)
     try:
-        with Survey(estate, state) as survey:
+        kept = Kept(directory, estate.digest, note=True)
+        with Survey(estate, state, kept=kept) as survey:
             planner = Planner(survey, mandates, day, proposed, progress)
             outcomes = planner.run()
             progress("classifying columns")

@@ -88,7 +88,11 @@ class ParquetSession(DuckdbSession):
         """Run one query and yield its rows as Arrow batches; nothing else may run meanwhile."""
         try:
             with translated(self.name):
-                yield from self.connection.sql(sql).to_arrow_reader(size)
+                reader = self.connection.sql(sql).to_arrow_reader(size)
+                try:
+                    yield from reader
+                finally:
+                    reader.close()  # whoever stops half-way leaves the connection free
         except (OSError, pa.ArrowException) as error:
             # DuckDB's words, handed on by Arrow: they may quote what stands in a file.
             raise StoreRefused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +49,13 @@ class Bits:
 
     def __len__(self) -> int:
         return int(np.bitwise_count(self.bits).sum(dtype=np.int64))
+
+    @property
+    def digest(self) -> str:
+        """The same for the same numbers in the same span."""
+        return blake2b(
+            self.bits.data, digest_size=16, person=f"{self.first}".encode()[:16]
+        ).hexdigest()
 
     def common(self, marks: Marks) -> int:
         """How many of the set are among the marked places, counted from `first`."""

@@ -21,7 +21,8 @@ from domicile.stores.base import Session
 from domicile.stores.parquet_session import ParquetSession
 from domicile.survey.graph import Graph
 from domicile.survey.lake_bits import SEGMENT, Bits, whole_segments
-from domicile.survey.lake_rows import SIZE, Told, tell
+from domicile.survey.lake_kept import Kept, stamps
+from domicile.survey.lake_rows import SIZE, Told, told
 from domicile.survey.people import BLOCK, People, Rule
 
 SPAN = 1_000_000_000
@@ -47,11 +48,12 @@ class Lookup:
     people: Mapping[int, Bits]  # label → its people
     everyone: Bits
     base: int
+    kept: Kept | None = None
 
     def tell(self, table: str, key: str, condition: str) -> Told:
         """Look up every row of a table at once."""
         acted = {label: bits for label, bits in self.people.items() if label >= BLOCK}
-        return tell(self.session, table, key, condition, self.everyone, acted)
+        return told(self.session, table, key, condition, self.everyone, acted, self.kept)
 
     def probe(self, relation: str, key: str) -> tuple[str, str]:
         """A join and a condition: the key is of a person in that table."""
@@ -71,12 +73,16 @@ class LakePeople(People):
 
     def __init__(
         self, session: ParquetSession, graph: Graph, subject: Subject, others: Sequence[People],
-        ordinal: int,
+        ordinal: int, kept: Kept | None = None,
     ) -> None:  # fmt: skip
-        """`others`: the register's people, cell by cell, each in its own session."""
+        """`others`: the register's people, cell by cell, each in its own session.
+
+        `kept`: what was told before about files that are still the same.
+        """
         super().__init__(session, graph, subject)
         self.lake = session
         self.others = others
+        self.kept = kept
         self.lookup: Lookup | None = None
         self._ordinal = ordinal
         self._made = False
@@ -120,6 +126,7 @@ class LakePeople(People):
         found = Lookup(
             self.lake, tuple((verdict, temp(table)) for verdict, table in tables), by_label,
             reduce(or_, by_label.values()), (self._ordinal + 1) << APART,
+            self.kept,
         )  # fmt: skip
         key = f"(s.n * {1 << SEGMENT} + i)"
         final = f"{prefix}{self._final}"
@@ -174,50 +181,80 @@ class LakePeople(People):
         least, most = ends
         if least is None or most is None or most - least >= SPAN:
             return {}
-        first, places = whole_segments(int(least), int(most))
-        verdicts = np.zeros(places, np.uint8)  # 0: nobody's key
-        groups: list[int] = []
         pbits, ubits = self.judging(rules)
         group = f"CAST({pbits} AS BIGINT) | (CAST({ubits} AS BIGINT) << {_HALF})"
-        people = 0
         query = f"SELECT CAST({key} AS BIGINT), {group} FROM {relation} r"
-        for batch in session.arrow(query, SIZE):
-            if batch.column(0).null_count:
-                return {}  # a person without a key
-            keys, found = (batch.column(i).to_numpy() for i in range(2))
-            if len(keys) and (keys.min() < first or keys.max() >= first + places):
-                return {}  # the footers do not say what the files hold
-            people += len(keys)
-            numbers = np.zeros(len(keys), np.uint8)
-            for number, known in enumerate(groups, 1):
-                numbers[found == known] = number
-            if not numbers.all():
-                for new in np.unique(found[numbers == 0]):
-                    groups.append(int(new))
-                    if len(groups) > VERDICTS:
-                        return {}
-                    numbers[found == new] = len(groups)
-            verdicts[keys - first] = numbers
-        # A key that several rows have, in one verdict or in two, is not told by one bit.
-        if np.count_nonzero(verdicts) != people:
-            return {}
-        return {
-            (known & (1 << _HALF) - 1, known >> _HALF): Bits.of(first, verdicts == number)
-            for number, known in enumerate(groups, 1)
-        }
+        span = whole_segments(int(least), int(most))
+        if direct is None or session is self.lake or self.kept is None:
+            return _read(session, query, *span)
+        seen = stamps([f for files in session.files.values() for f in files])
+        name = self.kept.key("people", self.subject.name, query, span, seen)
+        arrays = self.kept.get(name) if seen else None
+        if arrays is not None:
+            return {
+                (int(p), int(u)): Bits(span[0], arrays[f"b{n}"])
+                for n, (p, u) in enumerate(arrays["groups"])
+            }
+        found = _read(session, query, *span)
+        if found and seen:
+            bits = {f"b{n}": b.bits for n, b in enumerate(found.values())}
+            self.kept.put(name, {"groups": np.array(list(found), np.int64), **bits})
+        return found
 
     def _gather(self) -> None:
         name = f"{self._raw}_away"
         names = [*self.keys, "residence", "born"]
-        self.lake.take(name, names, (b for o in self.others for b in batches(o)))
+        loaded = self.lake.take(name, names, (b for o in self.others for b in batches(o)))
         keys = ", ".join(self.keys)
-        # The same person may come from several cells; one line each.
+        # The same person may come from several cells; one line each. Where lines say different
+        # things, it is not known which is right.
+        said = ", ".join(
+            f"CASE WHEN min({c}) = max({c}) THEN max({c}) END AS {c}" for c in ("residence", "born")
+        )
         self._create(
             self._raw,
-            f"SELECT {keys}, max(residence) AS residence, max(born) AS born, 0 AS present "
-            f"FROM {self.session.dialect.temp(name)} GROUP BY {keys}",
+            f"SELECT {keys}, {said}, 0 AS present FROM {self.session.dialect.temp(name)} "
+            f"GROUP BY {keys}",
         )
+        if len(self.others) == 1:
+            lines = self.session.query(
+                f"SELECT count(*) FROM {self.session.dialect.temp(self._raw)}"
+            )
+            self.repeated = loaded - int(lines[0][0])
         self.session.execute(f"DROP TABLE {self.session.dialect.temp(name)}")
+
+
+def _read(
+    session: ParquetSession, query: str, first: int, places: int
+) -> dict[tuple[int, int], Bits]:
+    """The keys of each verdict, from lines of key and verdict; nothing when bits cannot tell."""
+    verdicts = np.zeros(places, np.uint8)  # 0: nobody's key
+    groups: list[int] = []
+    people = 0
+    for batch in session.arrow(query, SIZE):
+        if batch.column(0).null_count:
+            return {}  # a person without a key
+        keys, found = (batch.column(i).to_numpy() for i in range(2))
+        if len(keys) and (keys.min() < first or keys.max() >= first + places):
+            return {}  # the footers do not say what the files hold
+        people += len(keys)
+        numbers = np.zeros(len(keys), np.uint8)
+        for number, known in enumerate(groups, 1):
+            numbers[found == known] = number
+        if not numbers.all():
+            for new in np.unique(found[numbers == 0]):
+                groups.append(int(new))
+                if len(groups) > VERDICTS:
+                    return {}
+                numbers[found == new] = len(groups)
+        verdicts[keys - first] = numbers
+    # A key that several rows have, in one verdict or in two, is not told by one bit.
+    if np.count_nonzero(verdicts) != people:
+        return {}
+    return {
+        (known & (1 << _HALF) - 1, known >> _HALF): Bits.of(first, verdicts == number)
+        for number, known in enumerate(groups, 1)
+    }
 
 
 def lookups_of(people: Mapping[str, People]) -> dict[str, Lookup]:

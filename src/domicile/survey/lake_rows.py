@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from domicile.stores.parquet_session import FILE_BITS, ParquetSession
 from domicile.survey.lake_bits import Bits, Marks
+from domicile.survey.lake_kept import Kept, stamps
 
 SIZE = 1 << 18
 """Rows looked up at a time."""
@@ -64,6 +66,24 @@ class Told:
             yield number, found
 
 
+def told(
+    session: ParquetSession, table: str, key: str, condition: str, everyone: Bits,
+    acted: Mapping[int, Bits], kept: Kept | None,
+) -> Told:  # fmt: skip
+    """What `tell` says, from what was kept where files and people are the same."""
+    seen = stamps(session.files[table]) if kept and condition == "1 = 1" else None
+    if kept is None or seen is None:
+        return tell(session, table, key, condition, everyone, acted)
+    people = [(label, bits.digest) for label, bits in sorted(acted.items())]
+    name = kept.key("rows", session.name, table, key, everyone.digest, people, seen)
+    arrays = kept.get(name)
+    if arrays is not None:
+        return _unpacked(arrays, _sizes(session, table))
+    found = tell(session, table, key, condition, everyone, acted)
+    kept.put(name, _packed(found))
+    return found
+
+
 def tell(
     session: ParquetSession, table: str, key: str, condition: str, everyone: Bits,
     acted: Mapping[int, Bits],
@@ -87,12 +107,38 @@ def tell(
     return Told(about, scan.found(), scan.sizes)
 
 
+def _packed(told: Told) -> dict[str, npt.NDArray[Any]]:
+    arrays: dict[str, npt.NDArray[Any]] = {"about": np.array([told.about], np.int64)}
+    for label, rows in told.labels.items():
+        numbers = sorted(rows.files)
+        arrays[f"n{label}"] = np.array([rows.count, rows.people, *numbers], np.int64)
+        arrays[f"b{label}"] = np.concatenate([rows.files[n] for n in numbers])
+    return arrays
+
+
+def _unpacked(arrays: Mapping[str, npt.NDArray[Any]], sizes: Mapping[int, int]) -> Told:
+    labels: dict[int, Rows] = {}
+    for name in arrays:
+        if not name.startswith("n"):
+            continue
+        count, people, *numbers = (int(n) for n in arrays[name])
+        ends = np.cumsum([-(-sizes[n] // 8) for n in numbers])
+        parts = np.split(arrays[f"b{name[1:]}"], ends[:-1])
+        labels[int(name[1:])] = Rows(count, people, dict(zip(numbers, parts, strict=True)))
+    return Told(int(arrays["about"][0]), labels, sizes)
+
+
+def _sizes(session: ParquetSession, table: str) -> dict[int, int]:
+    """Rows of each file of a table, by its number."""
+    footers = (session.footers.of(file) for file in session.files[table])
+    return {number: footer.num_rows for number, footer in enumerate(footers)}
+
+
 class _Scan:
     """Gathers the rows of each label; a file that is through is packed to one bit a row."""
 
     def __init__(self, session: ParquetSession, table: str, acted: Mapping[int, Bits]) -> None:
-        footers = (session.footers.of(file) for file in session.files[table])
-        self.sizes = {number: footer.num_rows for number, footer in enumerate(footers)}
+        self.sizes = _sizes(session, table)
         self._left = dict(self.sizes)  # rows of each file still to come
         self._acted = dict(acted)
         self._counts = dict.fromkeys(acted, 0)

@@ -63,6 +63,7 @@ class People:
         self._raw = f"{prefix}r_{subject.name}"
         self._final = f"{prefix}p_{subject.name}"
         self._map = f"{prefix}c_{subject.name}"
+        self.repeated: int = 0  # rows whose key another row of the same register has
         self.unreadable: int = 0  # people whose residence is written, but is no country we know
         self.keys = [f"k{i + 1}" for i in range(len(subject.key))]
         self.local = subject.register.holds == graph.holds

@@ -17,6 +17,7 @@ from domicile.stores.registry import open_store
 from domicile.stores.schema import Schema
 from domicile.survey.ghosts import Ghost
 from domicile.survey.graph import Graph, build
+from domicile.survey.lake_kept import Kept
 from domicile.survey.lake_people import LakePeople
 from domicile.survey.people import GONE, People
 from domicile.survey.state import State
@@ -52,11 +53,15 @@ class Survey:
     """Opens what an estate declares. A context manager; nothing in the stores is changed."""
 
     def __init__(
-        self, estate: model.Estate, state: State | None, opener: Opener | None = None
-    ) -> None:
-        """`opener` opens the session of each store; left out, one that only reads."""
+        self, estate: model.Estate, state: State | None, opener: Opener | None = None,
+        kept: Kept | None = None,
+    ) -> None:  # fmt: skip
+        """`opener` opens the session of each store; left out, one that only reads.
+        `kept`: what a plan told about lakes; left out, everything is read.
+        """
         self.estate = estate
         self.state = state
+        self.kept = kept
         self.opener = opener or (lambda store: store.read())
         self.cells: dict[str, Cell] = {}
         self.folders: dict[str, FilesStore] = {}  # of files that belong to rows
@@ -123,7 +128,7 @@ class Survey:
         cells = (c for c in self.of(subject.register.holds) if name in c.people)
         others = [c.people[name] for c in cells]
         ordinal = self.estate.subjects.index(subject)
-        return LakePeople(session, cell.graph, subject, others, ordinal)
+        return LakePeople(session, cell.graph, subject, others, ordinal, self.kept)
 
     def _open(self, declared: model.Store) -> None:
         if declared.files:
