@@ -273,3 +273,78 @@ def test_a_lock_that_is_not_given(bench: Bench) -> None:
     assert value(place.home, f"SELECT touched FROM account WHERE {mine}") == 5
     bench.whole(place)
     bench.drop(place)
+
+
+@pytest.mark.parametrize("between", [False, True], ids=["after_copying", "between_batches"])
+@pytest.mark.parametrize("how", ["address", "account"])
+def test_somebody_moves_away_while_rows_are_deleted(bench: Bench, between: bool, how: str) -> None:
+    """Whoever lives elsewhere by then stays abroad, whole: no row of theirs was deleted there on
+    the word of a survey from before, and what was copied home is taken back."""
+    place = bench.place()
+    unsaid = [n for n, p in enumerate(bench.points, 1) if p == f"State.write {UNSAID}"]
+    pair = bench.point(PAIR)
+    held = place.start_held(min(n for n in unsaid if n > pair) if between
+                            else max(n for n in unsaid if n < pair))  # fmt: skip
+    both = ", ".join(
+        str(r[0]).strip("(").split(",")[0]
+        for r in set(read(place.source)["account"]) & set(read(place.home)["account"])
+    )
+    person, address = row(
+        place.source,
+        "SELECT a.account_id, address_id FROM account a JOIN address USING (address_id) "
+        f"WHERE code = 'US' AND account_id IN ({both}) AND EXISTS (SELECT 1 FROM video v "
+        "WHERE v.account_id = a.account_id) ORDER BY 1 LIMIT 1",
+    )
+    other = value(place.source, "SELECT address_id FROM address WHERE code = 'NL' LIMIT 1")
+    sql(
+        place.source,
+        f"UPDATE address SET code = 'NL' WHERE address_id = {address}" if how == "address"
+        else f"UPDATE account SET address_id = {other} WHERE account_id = {person}",
+    )  # fmt: skip
+    before = {t: own_rows(place.source, t, person) for t in ("account", *OWN)}
+    held.unlink()
+    code = place.wait()
+    assert code in (0, 5), place.output()
+    if code:
+        place.resume()
+    for table, rows in before.items():
+        assert own_rows(place.source, table, person) == rows, table
+    for table in ("playlist", "journal"):
+        assert own_rows(place.home, table, person) == []
+    assert own_rows(place.home, "account", person) in ([], own_stub(place.home, person))
+    bench.whole(place)
+    bench.drop(place)
+
+
+UNSAID = "DELETE FROM unsaid WHERE store = ? AND mark = ?"
+"""What follows a committed batch: at the end of pass one, and of each batch of pass two."""
+
+OWN = ("playlist", "video", "watch", "journal")
+"""Tables whose rows are one account's, whoever else there is."""
+
+
+def row(url: str, query: str) -> Any:
+    """The one row of a query."""
+
+    async def work() -> Any:
+        connection = await asyncpg.connect(url)
+        try:
+            (found,) = await connection.fetch(query)
+            return tuple(found)
+        finally:
+            await connection.close()
+
+    return asyncio.run(work())
+
+
+def own_rows(url: str, table: str, person: int) -> list[str]:
+    """An account's rows of one table."""
+    text = f"SELECT array_agg(t::text ORDER BY t::text) FROM {table} t WHERE account_id = {person}"
+    return list(value(url, text) or [])
+
+
+def own_stub(url: str, person: int) -> list[str]:
+    """An account's row where it is a stub."""
+    text = f"SELECT t::text FROM account t WHERE account_id = {person} AND email LIKE 'stub-%'"
+    found = value(url, text)
+    return [found] if found else []

@@ -20,6 +20,7 @@ from domicile.apply.settle import take_back
 from domicile.errors import StoreBusy, StoreError
 from domicile.plan.closure import Closure
 from domicile.plan.planner import Outcome
+from domicile.survey.graph import resolve
 from domicile.survey.state import Keys
 from domicile.survey.stubs import Stubs
 from domicile.survey.work import Work
@@ -56,6 +57,8 @@ class Removal:
         self.work = Work(self.session, f"d{closure.block}_")
         self.keep: dict[str, str] = {}
         self.skip: dict[str, str] = {}
+        self.upto = 0  # greatest number of a person in the batches that are not gone yet
+        self.deciding = self._decides()
         self.done: set[int] = set()  # batches that are gone
         self.rows: dict[str, int] = {}  # how many rows of each table are gone
         self._rows: dict[str, int] = {}  # … in the open transaction
@@ -63,6 +66,7 @@ class Removal:
     def remove(self, number: int, after: int, upto: int, home: End | None, move: Move) -> None:
         """One batch. Raises StoreError; rows that cannot go now are counted as postponed."""
         span = move.span(after, upto)
+        self.upto = upto
         busy = attempts = 0
         while attempts < ATTEMPTS and busy < BUSY_ATTEMPTS:
             try:
@@ -86,10 +90,10 @@ class Removal:
             if self.source.concurrent:
                 self.source.give_way()
                 self._lock(span, move.keyed)
-                pointed = self._newly_pointed(span)
-                if pointed:
+                kept = self._newly_pointed(span) or self._elsewhere(move)
+                if kept:
                     self.source.rollback()
-                    self._keep(pointed, home, move)
+                    self._keep(kept, home, move)
                     return False
             stubs = self._noted(span, move)
             short = self._delete(number, span, move.keyed, move)
@@ -377,7 +381,84 @@ class Removal:
             if gone:
                 self._gone(table, gone, home, move)
         if changed:
+            whole = self._users(changed, move)
+            for table, rows in whole.items():
+                changed[table] = list({*changed.get(table, []), *rows})
             self._keep(changed, home, move)
+
+    # Whose rows stay together.
+
+    def _decides(self) -> dict[str, list[str]]:
+        """The tables that say where somebody lives or when they were born → the subjects."""
+        found: dict[str, list[str]] = {}
+        for table, subject in self.graph.registers.items():
+            tables = {table}
+            for path in (subject.residence, subject.born):
+                here = table
+                for edge, backward in resolve(self.graph, table, path, "")[0] if path else ():
+                    here = edge.child if backward else edge.parent
+                    tables.add(here)
+            for each in tables:
+                found.setdefault(each, []).append(subject.name)
+        return found
+
+    def _users(self, changed: Found, move: Move) -> Found:
+        """All rows of the people whose register row, attachment, or row that says where they live
+        has changed: who is moved to another country meanwhile is not to be torn in two."""
+        parts: list[str] = []
+        for table, keys in changed.items():
+            attachment = self.graph.roles[table] == "attachment"
+            work = self.outcome.ownership.work.get(table)
+            if work is None or not (table in self.deciding or attachment):
+                continue
+            rows = self._remember({}, table, keys)
+            match = " AND ".join(f"w.{k} = x.{k}" for k in self.shapes.labels(table))
+            parts += [
+                f"SELECT w.{end} AS n FROM {work} w JOIN {rows} x ON {match}"
+                for end in ("pmin", "pmax")
+            ]
+            for edge in self.graph.into(table) if attachment else ():
+                if edge.child in self.closure.going:
+                    self._list(edge.child, move)
+                    parts.append(
+                        f"SELECT g.phi AS n FROM {self.closure.going[edge.child]} g "
+                        f"JOIN {self.session.dialect.table(edge.child)} t "
+                        f"ON {self.shapes.same(edge.child, 't', 'g')} "
+                        f"{self.shapes.joined(edge, 't', 'x', rows)}"
+                    )
+        return self._whole(" UNION ".join(parts), move) if parts else {}
+
+    def _elsewhere(self, move: Move) -> Found:
+        """All rows of people of whom a row that does not go says by now that they live elsewhere:
+        a city that came to another country, an address that several share."""
+        parts: list[str] = []
+        for table, subjects in self.deciding.items():
+            name = self.session.dialect.table(table)
+            if table in self.graph.registers or not self.work.any(
+                f"{name} t", f"NOT ({self.source.unchanged('t', self.seen)})"
+            ):
+                continue
+            for subject in subjects:
+                people = self.outcome.cell.people[subject]
+                parts.append(people.changed(self.outcome.ownership.people[subject]))
+        return self._whole(" UNION ".join(dict.fromkeys(parts)), move) if parts else {}
+
+    def _whole(self, people: str, move: Move) -> Found:
+        """The rows, still here and not kept yet, that are about people of a SELECT of numbers."""
+        numbers = self.work.create(f"SELECT DISTINCT n FROM ({people}) u WHERE n > 0")
+        found: Found = {}
+        if not self.work.any(numbers):
+            return found
+        for table in list(self.closure.going):
+            self._list(table, move)
+            among = " OR ".join(f"g.{e} IN (SELECT n FROM {numbers})" for e in ("plo", "phi"))
+            rows = self.session.query(
+                f"SELECT {self._texts(table)} FROM {self.closure.going[table]} g "
+                f"WHERE {self._free(table, f'g.phi <= {self.upto}')} AND ({among})"
+            )
+            if rows:
+                found[table] = rows
+        return found
 
     def _gone(self, table: str, gone: list[Keys], home: End | None, move: Move) -> None:
         """The application deleted these since: so does the copy at home go."""

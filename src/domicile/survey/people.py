@@ -184,6 +184,22 @@ class People:
         self.session.execute(f"DROP TABLE {self.session.dialect.temp(name)}")
         return rows
 
+    def changed(self, people: str) -> str:
+        """A SELECT of the numbers (n) of those in `people`, a table that `number` made, of whom
+        the register's rows say something else now: another country, another birth date."""
+        table = self.subject.register.table
+        residence, joins = self._path(table, self.subject.residence, "a", "")
+        born, more = self._path(table, self.subject.born, "b", "")
+        born = f"substr({born}, 1, 10)"
+        born = f"CASE WHEN {_iso(born)} THEN {born} END"
+        return (
+            f"SELECT p.pmin AS n FROM {people} p JOIN {self.session.dialect.table(table)} r "
+            f"ON {self.shapes.same(table, 'r', 'p')} {' '.join(joins + more)} "
+            f"LEFT JOIN {self.session.dialect.temp(self._map)} c ON c.written = {residence} "
+            "WHERE p.present = 1 AND (coalesce(c.code, '') <> coalesce(p.residence, '') "
+            f"OR coalesce({born}, '') <> coalesce(p.born, ''))"
+        )
+
     def judge(self, rules: Sequence[Rule]) -> dict[tuple[int, int], int]:
         """Which mandates protect whom; people here by (pbits, ubits)."""
         pbits, ubits = self.judging(rules)
