@@ -328,7 +328,7 @@ def settle_files(run: Run, estate: Estate) -> None:
     Raises StoreRefused when a folder of it is no longer declared; StoreUnreachable.
     """
     journal = ObjectsJournal(run.state)
-    left = [*journal.at("naming"), *journal.at("removing")]
+    left = [*journal.at("naming"), *journal.at("removing")]  # a batch of each at most
     if not left:
         return
     roots = {

@@ -7,14 +7,14 @@ file is held is held, and a file whose row is held is held (decision 18).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from domicile.plan.actions import Labels
 from domicile.plan.verdicts import COLLISION, JOINT, NO_HOME, REPORT, Verdicts
 from domicile.survey.objects import Objects
 from domicile.survey.objects_index import Listed
-from domicile.survey.objects_journal import Entry, ObjectsJournal, Stage
+from domicile.survey.objects_journal import PAGE, Entry, ObjectsJournal, Stage
 from domicile.survey.people import BLOCK, UNKNOWN
 from domicile.survey.survey import Cell
 from domicile.survey.work import Work
@@ -174,21 +174,30 @@ class FilePlan:
                 "AND label BETWEEN ? AND ?",
                 (fate, action.home, number, GO, block, block + BLOCK - 1),
             )
-        pairs = self.index.all(
-            "SELECT f.n, f.home, f.path FROM file f JOIN file o ON o.path = f.path "
-            "WHERE f.store = ? AND f.fate = ? AND f.home <> '' AND o.store = "
-            f"CASE f.home {self._numbered()} END",
-            (number, GO),
-        )
-        for n, home, path in pairs:
+        for n, home, path in self._standing_pairs(number):
             mine = next(self.index.files("n = ?", (n,)))
             theirs = self.index.find(self.objects.number(home), path)
-            assert theirs is not None  # joined above
+            assert theirs is not None  # joined
             stands = self._standing(number, mine, home, theirs)
             if stands:
                 self.index.run("UPDATE file SET stands = ? WHERE n = ?", (stands, n))
             else:
                 self.index.run("UPDATE file SET fate = ? WHERE n = ?", (COLLISION, n))
+
+    def _standing_pairs(self, number: int) -> Iterator[tuple[int, str, str]]:
+        """(n, home, path) of going files whose name something has at home, page by page."""
+        after = 0
+        while True:
+            page = self.index.all(
+                "SELECT f.n, f.home, f.path FROM file f JOIN file o ON o.path = f.path "
+                "WHERE f.store = ? AND f.fate = ? AND f.home <> '' AND f.n > ? AND o.store = "
+                f"CASE f.home {self._numbered()} END ORDER BY f.n LIMIT {PAGE}",
+                (number, GO, after),
+            )
+            yield from ((int(n), str(home), str(path)) for n, home, path in page)
+            if len(page) < PAGE:
+                return
+            after = int(page[-1][0])
 
     def _numbered(self) -> str:
         return " ".join(
@@ -242,13 +251,13 @@ class FilePlan:
                 (rule, self.objects.number(entry.store), entry.path),
             )
 
-    def erasing(self) -> list[Entry]:
+    def erasing(self) -> Iterator[Entry]:
         """What the journal says is to be erased of these folders."""
-        if self.journal is None:
-            return []
-        names = [s.name for s in self.objects.stores]
-        noted = [e for n in names for stage in ERASING for e in self.journal.at(stage, n)]
-        return [entry for entry in noted if not entry.home]
+        for store in self.objects.stores if self.journal else ():
+            for stage in ERASING:
+                assert self.journal is not None  # for the type checker alone
+                noted = self.journal.at(stage, store.name)
+                yield from (entry for entry in noted if not entry.home)
 
 
 def _fates(verdicts: Verdicts, table: str, matched: str, about: str, number: int) -> str:

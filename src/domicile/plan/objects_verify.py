@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from domicile.counted import counted
 from domicile.plan.objects import FilePlan
-from domicile.survey.objects_journal import Entry
 
 Said = tuple[str, Literal["ok", "held", "unknown", "failed"], str]
 """Name, status and detail of a check."""
@@ -25,9 +24,7 @@ def check_files(plan: FilePlan, document: dict[str, Any]) -> Iterator[Said]:
                 f"{files} files whose rows are or will be erased rest there; plan and apply again"
             )
             yield f"erase {name}", "failed", left
-        carried = [e for e in _moved(plan) if e.home == name]
-        if carried:
-            yield _carried(plan, number, carried)
+        yield from _carried(plan, number)
         if number in plan.concerned():
             for what, until in store.residues():
                 yield f"by nature {name}: {what}", "ok", f"may keep what left; {until}"
@@ -39,33 +36,33 @@ def check_files(plan: FilePlan, document: dict[str, Any]) -> Iterator[Said]:
                 yield f"by nature {name}: hard links", "ok", kept
 
 
-def _moved(plan: FilePlan) -> list[Entry]:
-    return list(plan.journal.at("moved")) if plan.journal else []
-
-
-def _carried(plan: FilePlan, number: int, carried: list[Entry]) -> Said:
+def _carried(plan: FilePlan, number: int) -> Iterator[Said]:
     """Files that were carried to this folder are there, with the digest that they left with."""
-    name = f"carried {plan.objects.stores[number].name}"
+    store = plan.objects.stores[number].name
+    name = f"carried {store}"
     folder = plan.objects.folders[number]
-    same = changed = 0
-    damaged: list[Entry] = []
-    away: list[Entry] = []
-    for entry in carried:
+    same = changed = damaged = 0
+    away: list[str] = []
+    for entry in plan.journal.at("moved") if plan.journal else ():
+        if entry.home != store:
+            continue
         found = folder.digest(entry.path)
         if found is None:
-            away.append(entry)
+            away.append(entry.path)
         elif found[0] == entry.digest:
             same += 1
         elif found[1] == entry.placed:
-            damaged.append(entry)
+            damaged += 1
         else:
             changed += 1
-    lost = plan.objects.named({e.path for e in away})
+    if not (same or changed or damaged or away):
+        return
+    lost = plan.objects.named(set(away))
     if damaged or lost:
         said = []
         if damaged:
             said.append(
-                f"{counted(len(damaged), 'file has', 'files have')} other bytes than came, though "
+                f"{counted(damaged, 'file has', 'files have')} other bytes than came, though "
                 "nobody wrote them: look at the disk"
             )
         if lost:
@@ -73,11 +70,12 @@ def _carried(plan: FilePlan, number: int, carried: list[Entry]) -> Said:
                 len(lost), "file that was carried here is", "files that were carried here are"
             )
             said.append(f"{gone} gone, and rows still name them")
-        return name, "failed", "; ".join(said)
+        yield name, "failed", "; ".join(said)
+        return
     since = ""
     if changed:
         since += f"; {counted(changed, 'was', 'were')} written since by others"
     if away:
         since += f"; {counted(len(away), 'is', 'are')} gone, and no row names them"
     said_same = counted(same, "file has", "files have")
-    return name, "ok", f"{said_same} the SHA-256 that they left with{since}"
+    yield name, "ok", f"{said_same} the SHA-256 that they left with{since}"

@@ -14,6 +14,9 @@ Stage = Literal["naming", "copied", "removing", "moved", "erase"]
 the file too. `removing`: the source is about to lose it. `moved`: the source lost it. `erase`: the
 rows it belongs to are about to be erased, and it is to go after them."""
 
+PAGE = 5_000
+"""Entries read at a time."""
+
 _TABLE = """
 CREATE TABLE IF NOT EXISTS object_file (
   store TEXT NOT NULL, path TEXT NOT NULL, home TEXT NOT NULL, stage TEXT NOT NULL,
@@ -78,13 +81,21 @@ class ObjectsJournal:
         return _entry(row) if row else None
 
     def at(self, stage: Stage, store: str = "") -> Iterator[Entry]:
-        """The files at a stage, of one source or of all."""
-        rows = self._state.connection.execute(
-            f"SELECT {_COLUMNS} FROM object_file WHERE stage = ? AND ? IN ('', store) "
-            "ORDER BY store, path",
-            (stage, store),
-        )
-        return (_entry(row) for row in rows.fetchall())
+        """The files at a stage, of one source or of all, in the order of store and path.
+
+        Read in pages, so that memory is flat and stages may be changed on the way.
+        """
+        after = ("", "")
+        while True:
+            page = self._state.connection.execute(
+                f"SELECT {_COLUMNS} FROM object_file WHERE (store, path) > (?, ?) "
+                "AND stage = ? AND ? IN ('', store) ORDER BY store, path LIMIT ?",
+                (*after, stage, store, PAGE),
+            ).fetchall()
+            yield from map(_entry, page)
+            if len(page) < PAGE:
+                return
+            after = (page[-1][0], page[-1][1])
 
 
 def _line(entry: Entry) -> tuple[str | int, ...]:
