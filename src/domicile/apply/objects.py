@@ -35,8 +35,8 @@ T = TypeVar("T")
 BATCH_FILES, BATCH_BYTES = 256, 256 << 20
 """A batch is noted and logged as one; this many files, or bytes, are redone at most."""
 
-WORKERS = 2
-"""Files copied at the same time; each needs a megabyte."""
+WORKERS = 8
+"""Files at work at the same time: most of it is waiting for the disk. Each needs a megabyte."""
 
 NEVER = Mark(-1, -1, -1)
 """The mark of no file: what was copied is not what stands at the source."""
@@ -202,15 +202,12 @@ class _Part:
                 )
             )
         self.journal.note(entries)
-        named = []
-        for entry in entries:
-            assert entry.placed is not None  # it was received
-            if target.settle(entry.path, entry.placed, entry.before):
-                named.append(entry)
-            else:  # somebody else's file stands there by now: the next round compares the two
+        settled = _each(lambda e: target.settle(e.path, e.placed, e.before), entries)
+        for entry, stands in zip(entries, settled, strict=True):
+            if not stands:  # somebody else's file is there by now: the next round compares the two
                 self._busy(entry.path)
                 self.journal.forget(self.store, [entry.path])
-        self._copied(named)
+        self._copied([e for e, stands in zip(entries, settled, strict=True) if stands])
 
     def _ours(self, file: Listed) -> Entry | None:
         stands = self.plan.index.all("SELECT stands FROM file WHERE n = ?", (file.number,))[0][0]

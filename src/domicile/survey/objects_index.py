@@ -67,6 +67,7 @@ class Index:
         self.connection.execute("PRAGMA synchronous = OFF")
         self.connection.execute("PRAGMA journal_mode = OFF")
         self.connection.executescript(_TABLES)
+        self.connection.execute("BEGIN")  # for good: nothing of it is to outlive us
 
     def fill(self, store: int, files: Iterable[tuple[Found, bool]]) -> None:
         """Add the files of a store, each with whether it fits some declared key.
@@ -75,7 +76,6 @@ class Index:
         decomposed form a file is found too, as long as no other file has that name.
         """
         connection = self.connection
-        connection.execute("BEGIN")
         for found, fits in files:
             mark = found.mark
             row = connection.execute(
@@ -89,11 +89,11 @@ class Index:
                     "INSERT INTO alias VALUES (?, ?, ?)",
                     ((store, name, row.lastrowid) for name in other - {found.path}),
                 )
-        connection.execute("COMMIT")
 
     def filled(self) -> None:
         """All stores were added: index, and drop names that several files could mean."""
-        self.connection.executescript(_INDEXES)
+        self.connection.executescript(_INDEXES)  # which ends the transaction
+        self.connection.execute("BEGIN")
 
     def names(self) -> Iterator[Row]:
         """(store, number, name) of all files, under every name that means one file."""
