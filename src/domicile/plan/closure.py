@@ -17,9 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from domicile.errors import StoreRefused
+from domicile.plan.exports import Exports
 from domicile.plan.home import Home
 from domicile.plan.route import Join, Route, along
-from domicile.plan.verdicts import COLLISION, NO_STUB, SPLIT, Verdicts
+from domicile.plan.verdicts import COLLISION, EXPORT, NO_STUB, SPLIT, Verdicts
 from domicile.survey.graph import Edge
 from domicile.survey.lake_rows import Told
 from domicile.survey.people import BLOCK, action
@@ -36,11 +37,13 @@ class Closure:
     def __init__(
         self, verdicts: Verdicts, block: int, home: Home | None,
         moving: frozenset[int] = frozenset(), erasing: frozenset[int] = frozenset(),
+        exports: Exports | None = None,
     ) -> None:  # fmt: skip
         """`block`: the labels of this action. `home`: None when rows are erased.
 
         `moving`, `erasing`: the blocks of all actions after which people are not here any more.
         """
+        self.exports = exports
         self.moving = moving
         self.erasing = erasing
         self.verdicts = verdicts
@@ -91,6 +94,8 @@ class Closure:
             if self._collisions(checked):
                 continue
             self.copies, self.stubs = self._needed(self.home)
+            if self._exported():
+                continue
             if self._conflicts(self.home) or self._forbidden(self.stubs, spread=True):
                 continue
             return
@@ -370,6 +375,23 @@ class Closure:
 
     def _attachment(self, table: str) -> bool:
         return self.graph.roles[table] == "attachment"
+
+    def _exported(self) -> bool:
+        """Hold what needs the copy of a row that tells about somebody kept out of the home."""
+        bad: dict[str, str] = {}
+        for table, rows in self.copies.items():
+            if self.exports is None or not self._attachment(table):
+                continue
+            forbidden = self.exports.forbidden(table)
+            if forbidden is None:
+                continue
+            match = " AND ".join(f"f.{k} = r.{k}" for k in self.shapes.labels(table))
+            select = (
+                f"SELECT r.* FROM {rows} r WHERE EXISTS (SELECT 1 FROM {forbidden} f WHERE {match})"
+            )
+            if self.work.any(f"({select})"):
+                bad[table] = self.work.create(select)
+        return bool(bad) and self._hold_with_dependents(bad, EXPORT)
 
     def _conflicts(self, home: Home) -> bool:
         """Needed rows that the home has: equal ones need nothing, others hold what needs them."""

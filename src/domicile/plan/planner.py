@@ -11,6 +11,7 @@ from typing import Any
 from domicile.law.model import Mandate
 from domicile.plan.actions import Action, Labels, rules
 from domicile.plan.closure import Closure
+from domicile.plan.exports import Exports
 from domicile.plan.fit import misfit as misfits
 from domicile.plan.home import Home
 from domicile.plan.objects import FilePlan
@@ -166,7 +167,10 @@ class Planner:
                     verdicts.hold(table, verdicts.of(table, block), REPORT)
             else:
                 home = self._home(cell, action)
-                closure = Closure(verdicts, block, home, moving, erasing)
+                exports = None
+                if home is not None:
+                    exports = Exports(cell, self.survey.cells[action.home], labels, verdicts)
+                closure = Closure(verdicts, block, home, moving, erasing, exports)
                 for rows in withheld:
                     if rows:
                         closure.withhold(rows, FILE)

@@ -15,8 +15,8 @@ from domicile.survey.ownership import Ownership
 from domicile.survey.people import BLOCK, STAYS, UNKNOWN, action
 from domicile.survey.work import Work
 
-JOINT, NO_AUTHOR, SPLIT, COLLISION, NO_STUB, LEGAL, BLOCKED, FILE = (
-    "joint", "author", "split", "collision", "stub", "legal hold", "blocked", "file",
+JOINT, NO_AUTHOR, SPLIT, COLLISION, NO_STUB, LEGAL, BLOCKED, FILE, EXPORT = (
+    "joint", "author", "split", "collision", "stub", "legal hold", "blocked", "file", "export",
 )  # fmt: skip
 NO_HOME, MISFIT, REPORT = "no home", "misfit", "report"
 
@@ -29,6 +29,8 @@ REASONS = {
     NO_STUB: "others point at it, and a check or a unique column forbids a stub in its place",
     BLOCKED: "the table may not be written",
     LEGAL: "a legal hold of the estate stops the erasure",
+    EXPORT: "it needs a row shared with somebody whom another mandate keeps out of the home: a "
+    "copy there would be an export of theirs",
     FILE: "a file that belongs to it is held, or to a row that it needs: they go together",
 }
 
