@@ -80,6 +80,17 @@ def test_warnings(estate: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "deadline" not in warnings
 
 
+def test_a_mandate_for_few_categories_moves_whole_people(
+    estate: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "mandate us: protects user.contact only, but a person moves whole"
+    assert said not in "\n".join(checked(estate, capsys)["warnings"])
+    file = estate.parent / "mandates" / "us.yaml"
+    narrow = MANDATE.replace("residence: [US]}", "residence: [US], categories: [user.contact]}")
+    file.write_text(narrow, encoding="utf-8")
+    assert said in "\n".join(checked(estate, capsys)["warnings"])
+
+
 def test_no_warning_without_reason(estate: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = ESTATE.replace("country: SG, operator: Shop Ltd", "country: US, operator: Oracle")
     estate.write_text(text + "organisations: {Oracle: {country: US}}\n", encoding="utf-8")
