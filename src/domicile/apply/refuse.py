@@ -57,7 +57,7 @@ class Cap:
             limit = total * self.number / 100
         if touched > limit:
             raise PlanRefused(
-                f"{counted(touched, 'row')} would be touched, and --max-rows allows {int(limit)}",
+                f"{counted(touched, 'row')} would be touched, and --max-rows allows {int(limit):,}",
                 hint="nothing was changed; raise the cap if that is what you mean",
                 code="over_cap",
             )
