@@ -224,7 +224,7 @@ class DeviceRecord:
     def staged(self, fleet: str) -> dict[str, Device]:
         """The whole inventory that was staged, hits joined to their devices."""
         found = {
-            id_: _decode(fleet, id_, body)
+            id_: decode(fleet, id_, body)
             for id_, body in self.connection.execute(
                 "SELECT id, body FROM staged WHERE fleet = ?", (fleet,)
             )
@@ -281,7 +281,7 @@ class DeviceRecord:
         for name, id_, body in self.connection.execute(
             f"SELECT fleet, id, body FROM device WHERE gone IS NULL {where}", values
         ):
-            yield _decode(name, id_, body)
+            yield decode(name, id_, body)
 
     def gone(self) -> list[tuple[Place, datetime]]:
         """Devices that their inventories had, and since when they have them no more."""
@@ -300,7 +300,7 @@ class DeviceRecord:
             (name,),
         ).fetchall()
         if rows:
-            return [_decode(*row) for row in rows]
+            return [decode(*row) for row in rows]
         return [device for device in self.devices() if device.name == name]
 
     def owned(self, owner: str) -> list[Device]:
@@ -310,7 +310,7 @@ class DeviceRecord:
             " WHERE o.name = ? AND d.gone IS NULL ORDER BY d.fleet, d.id",
             (owner.casefold(),),
         )
-        return [_decode(*row) for row in rows]
+        return [decode(*row) for row in rows]
 
     def recorded(self, fleet: str = "") -> dict[Place, dict[ClauseKey, Recorded]]:
         """The last recorded standing of the devices of a fleet, or of all, under every clause."""
@@ -434,7 +434,8 @@ def _encode(device: Device) -> bytes:
 _DECODER = msgspec.json.Decoder(_Body)
 
 
-def _decode(fleet: str, id_: str, body: bytes) -> Device:
+def decode(fleet: str, id_: str, body: bytes) -> Device:
+    """A device from its stored form."""
     kept: Any = _DECODER.decode(body)
     return Device(
         fleet=fleet,

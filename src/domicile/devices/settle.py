@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from domicile.devices.ban import Ban, Rule
+from domicile.devices.ban import Ban, Rule, compile_ban
 from domicile.devices.judge import standing
 from domicile.devices.model import Attestation, ClauseKey, Device, Standing
 from domicile.devices.record import DeviceRecord, Place, Recorded
+from domicile.estate.load import load_estate
 from domicile.estate.model import DeviceException, Estate
-from domicile.evidence import kinds
+from domicile.evidence import kinds, place
 from domicile.evidence.commitments import Commitments
 from domicile.evidence.log import Log
+from domicile.law.load import load_mandates
 
 BATCH = 900
 """Commitments in one entry: what the kind allows."""
@@ -107,6 +110,32 @@ def changes(
             ):  # fmt: skip
                 found.append(Change(device, said, before))
     return found
+
+
+def settle_now(estate_file: Path, now: datetime) -> list[Change]:
+    """Judge every device as of now, and record what the clock, owners or declarations changed.
+
+    Raises DeclarationError, EvidenceError, Stopped.
+    """
+    estate = load_estate(estate_file)
+    ban = compile_ban(load_mandates(estate), estate)
+    state = place.state_directory(estate_file)
+    record = DeviceRecord(state)
+    try:
+        at = record.clock(now)
+        judge = Judge.of(estate, ban, record)
+        found = changes(judge, record.devices(), record.recorded(), at)
+        if found:
+            commitments = place.open_commitments(state, use="device")
+            numbers = log_changes(place.open_log(state, estate.name), estate.name, commitments,
+                                  found)  # fmt: skip
+            with record.transaction():
+                places = [(change.device.fleet, change.device.id) for change in found]
+                record.note(zip(places, (c.now for c in found), numbers, strict=True), at)
+                record.wind(at)
+        return found
+    finally:
+        record.close()
 
 
 def left(

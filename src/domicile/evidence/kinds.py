@@ -86,6 +86,14 @@ STANDINGS = frozenset({
 })  # fmt: skip
 """Why a device is let through or refused."""
 
+POINTS = frozenset({
+    "authzen", "dovecot", "forward_auth", "postfix"
+})  # fmt: skip
+"""Where a decision was asked for."""
+
+SERVICES = frozenset({"calls", "files", "mail", "other", "vpn", "web"})
+"""What was asked for; any other name is `other`, for it is the request's own word."""
+
 STAGES = frozenset({
     "1", "30", "7", "first", "refused", "restored"
 })  # fmt: skip
@@ -231,6 +239,13 @@ KINDS: dict[str, Kind] = {
                "person": COMMITMENT, "stage": Choice("stage", STAGES),
                "channel": Choice("channel", frozenset({"mail", "webhook"})), "outcome": OUTCOME},
               language=Choice("language", frozenset({"en", "nl"}))),
+        _kind("device_decisions", "Requests were decided at a mail or web server.",
+              {"point": Choice("point", POINTS), "service": Choice("service", SERVICES),
+               "allowed": FLAG, "reason": Choice("standing", STANDINGS), "count": COUNT},
+              mandate=NAME, clause=NAME, opened=FLAG, devices=COUNT,
+              commitments=ListOf("list of commitments", COMMITMENT, 900)),
+        _kind("device_sessions", "Open sessions of an owner of a refused device were ended.",
+              {"fleet": NAME, "device": COMMITMENT, "person": COMMITMENT, "outcome": OUTCOME}),
         _kind("device_word", "An owner said something about a device.",
               {"fleet": NAME, "device": COMMITMENT, "person": COMMITMENT,
                "word": Choice("word", frozenset({"absent", "look", "give_up", "take_up"}))},

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import click
 
+from domicile.cli.devices.enforce import enforce
 from domicile.cli.devices.explain import explain
 from domicile.cli.devices.list import list_
 from domicile.cli.devices.notify import notify
+from domicile.cli.devices.policy import policy
 from domicile.cli.devices.show import show
 from domicile.cli.devices.sync import sync
 
@@ -23,5 +25,5 @@ def command() -> None:
     """
 
 
-for each in (sync, list_, show, explain, notify):
+for each in (sync, list_, show, explain, notify, enforce, policy):
     command.add_command(each)

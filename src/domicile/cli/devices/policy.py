@@ -1,0 +1,46 @@
+"""`domicile devices policy`: the ban, rendered for others."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from domicile.cli.output import Output, estate_option, output_options
+
+NAMES = ("dovecot", "nginx")
+
+
+@click.command(short_help="Render settings for other systems.")
+@click.argument("name", type=click.Choice(NAMES), metavar="NAME")
+@click.option(
+    "--url", default="http://127.0.0.1:14001", show_default=True,
+    help="Where the decision point is reached.",
+)  # fmt: skip
+@click.option("-o", "target", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write to FILE, mode 0600, for it holds the decision point's key.")  # fmt: skip
+@estate_option
+@output_options
+def policy(name: str, url: str, target: Path | None, estate: Path, out: Output) -> int:
+    """Render the settings with which NAME (dovecot, nginx) asks the decision point.
+
+    They hold the key of the decision point: keep them from other eyes.
+    """
+    from domicile.devices.policy.render import render
+    from domicile.errors import UsageError
+
+    text = render(estate, name, url)
+    if target is not None:
+        try:
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                os.fchmod(descriptor, 0o600)
+                file.write(text)
+        except OSError as error:
+            raise UsageError(f"{target} cannot be written: {error.strerror}") from None
+    out.emit(
+        {"name": name, "file": str(target) if target else None, "text": text},
+        lambda: out.say(f"Wrote {target}" if target else text.rstrip("\n")),
+    )
+    return 0

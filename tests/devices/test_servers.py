@@ -1,0 +1,180 @@
+"""The story in Debian's own Dovecot and nginx, with the decision point as its own process."""
+
+from __future__ import annotations
+
+import imaplib
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from domicile.devices.model import ClauseKey
+from domicile.devices.policy.render import render
+from tests.devices.certificates import Authority
+from tests.devices.daemons import Daemon, directory, dovecot, nginx
+from tests.devices.enforcing import Running, enforcing
+from tests.devices.made import DEADLINE, ESTATE, TIKTOK, write_estate
+from tests.devices.test_sync import Source, entries, phone, run
+
+KEY = ClauseKey("ban", "remove")
+SOON = DEADLINE - timedelta(minutes=30)
+PATIENCE = 20.0
+
+
+class Institution:
+    """Ana with two devices, Bea with one; Dovecot, nginx, and the decision point."""
+
+    def __init__(self, tmp: Path, stack: ExitStack) -> None:
+        self.tmp, self.stack = tmp, stack
+        (tmp / "people.csv").write_text(
+            "user,language,account\nana@example.org,nl,ana\nbea@example.org,en,bea\n"
+        )
+        self.file = write_estate(tmp, ESTATE + "devices: {people: people.csv, contact: '1234'}\n")
+        self.inventory({"d17"})
+        self.started = time.monotonic()
+        self.mail: Daemon
+        self.web: Daemon
+
+    def inventory(self, with_app: set[str], ahead: timedelta = timedelta()) -> None:
+        """What the management system reports: all of them, and who has the app."""
+        now = SOON + ahead
+        devices = [("d17", "ana"), ("d18", "ana"), ("d20", "bea")]
+        run(self.file, Source([
+            phone(0, id=id_, name=f"telefoon {id_}", aliases=(), owners=(f"{who}@example.org",),
+                  seen=now, hits={KEY: TIKTOK} if id_ in with_app else {})
+            for id_, who in devices
+        ]), now)  # fmt: skip
+
+    def serve(self, point: Running) -> None:
+        mail, web = (self.stack.enter_context(directory(f"dom-{n}-")) for n in ("dc", "ng"))
+        authority = Authority(web)
+        authority.issue("server")
+        self.contexts = {name: self._context(authority, name) for name in ("d17", "d18", "d20")}
+        self.mail = dovecot(mail, render(self.file, "dovecot", point.url), {
+            f"{who}+{id_}": (f"pw-{id_}", who, id_)
+            for id_, who in (("d17", "ana"), ("d18", "ana"), ("d20", "bea"))
+        } | {"bob": ("pw-bob", "bob", "")})  # fmt: skip
+        self.stack.callback(self.mail.stop)
+        self.web = nginx(web, render(self.file, "nginx", point.url))
+        self.stack.callback(self.web.stop)
+
+    def _context(self, authority: Authority, name: str) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(authority.directory / "ca.pem"))
+        context.load_cert_chain(*authority.issue(name))
+        return context
+
+    def login(self, login: str, password: str) -> imaplib.IMAP4 | str:
+        """An open session, or what the client was told."""
+        client = imaplib.IMAP4("127.0.0.1", self.mail.ports["imap"], timeout=PATIENCE)
+        try:
+            client.login(login, password)
+        except imaplib.IMAP4.error as error:
+            client.shutdown()
+            (told,) = error.args
+            return told.decode() if isinstance(told, bytes) else str(told)
+        self.stack.callback(client.shutdown)
+        return client
+
+    def page(self, device: str) -> httpx.Response:
+        context = self.contexts[device] if device else self._anyone()
+        with httpx.Client(verify=context, timeout=PATIENCE) as client:
+            return client.get(
+                f"https://127.0.0.1:{self.web.ports['https']}/",
+                headers={"X-Client-DN": "CN=d18", "X-Client-Verify": "SUCCESS",
+                         "Accept-Language": "nl"},
+            )  # fmt: skip
+
+    def _anyone(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.web.directory / "ca.pem"))
+
+
+def is_open(session: imaplib.IMAP4 | str) -> bool:
+    assert isinstance(session, imaplib.IMAP4), session
+    try:
+        return bool(session.noop()[0] == "OK")
+    except (imaplib.IMAP4.abort, OSError):
+        return False
+
+
+def wait_until(holds: object, *arguments: object) -> None:
+    """Wait for something that happens by itself."""
+    assert callable(holds)
+    deadline = time.monotonic() + PATIENCE
+    while not holds(*arguments):
+        assert time.monotonic() < deadline, "it does not come to pass"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def institution(tmp_path: Path) -> Iterator[Institution]:
+    with ExitStack() as stack:
+        yield Institution(tmp_path, stack)
+
+
+def test_mail_and_web_before_and_after_the_deadline(
+    institution: Institution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, stack = institution, institution.stack
+    point = stack.enter_context(enforcing(here.file, SOON))
+    here.serve(point)
+    # Half an hour before the deadline everybody works.
+    ana = here.login("ana+d17", "pw-d17")
+    assert is_open(ana)
+    assert here.page("d17").status_code == 200
+    point.process.terminate()
+    point.process.wait(PATIENCE)
+
+    # The same decision point, as if the night had come; it ends what is open by itself.
+    monkeypatch.setenv("DOVEADM", "kicks")
+    port = point.url.rpartition(":")[2]
+    stack.enter_context(
+        enforcing(
+            here.file, DEADLINE - timedelta(seconds=4), "--listen", f"127.0.0.1:{port}",
+            "--doveadm", f"http://127.0.0.1:{here.mail.ports['http']}",
+            "--doveadm-secret", "DOVEADM",
+        )
+    )  # fmt: skip
+    wait_until(lambda: not is_open(ana))
+    wait_until(lambda: entries(here.file, "device_sessions"))
+    (ended,) = entries(here.file, "device_sessions")
+    assert ended["outcome"] == "done"
+
+    told = here.login("ana+d17", "pw-d17")
+    assert told == (
+        f"[ALERT] {TIKTOK} staat op telefoon d17. Verwijder de app en laat het apparaat zich"
+        " melden; de toegang komt vanzelf terug. Vragen: 1234."
+    )
+    assert is_open(here.login("ana+d18", "pw-d18"))  # another device of the same person
+    assert is_open(here.login("bea+d20", "pw-d20"))
+    wrong = here.login("ana+d17", "wrong")
+    assert "AUTHENTICATIONFAILED" in str(wrong)
+    assert TIKTOK not in str(wrong)  # nobody who does not know the password is told
+    assert "which device" in str(here.login("bob", "pw-bob"))
+
+    refused = here.page("d17")
+    assert (refused.status_code, "Verwijder de app" in refused.text) == (403, True)
+    assert (here.page("d18").status_code, here.page("d18").text) == (200, "<h1>Web mail</h1>")
+    assert here.page("").status_code == 403  # a header is no certificate
+
+    # The app is removed, and seen to be gone: access is back within two seconds.
+    here.inventory(set(), ahead=timedelta(hours=1))
+    changed = time.monotonic()
+    wait_until(lambda: here.page("d17").status_code == 200)
+    assert time.monotonic() - changed < PATIENCE
+    assert is_open(here.login("ana+d17", "pw-d17"))
+
+
+def test_closed_when_the_decision_point_is_down(institution: Institution) -> None:
+    here = institution
+    point = here.stack.enter_context(enforcing(here.file, DEADLINE + timedelta(hours=1)))
+    here.serve(point)
+    assert is_open(here.login("ana+d18", "pw-d18"))
+    assert here.page("d18").status_code == 200
+    point.kill()
+    assert not isinstance(here.login("ana+d18", "pw-d18"), imaplib.IMAP4)
+    assert here.page("d18").status_code == 503
