@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from domicile.apply import lake_file
+from domicile.apply import lake_codes, lake_file
 from domicile.errors import FidelityError, PlanRefused, StoreRefused
 from domicile.evidence.place import read_log, state_directory
 from domicile.survey.lake_journal import LakeJournal
@@ -134,6 +134,34 @@ def test_no_byte_of_a_moved_row_is_left(tmp_path: Path) -> None:
             assert footer.row_group(0).column(1).has_offset_index
             assert footer.row_group(0).column(0).statistics.min == 2
     assert len(world.rows("home")) == 100
+
+
+@pytest.mark.parametrize("kind", ["text", "dictionary"])
+def test_no_dictionary_holds_what_left(tmp_path: Path, kind: str) -> None:
+    world = World(tmp_path / "w")
+    world.declare({1: "US", 2: "NL"})
+    mails = pa.array(["maria@us.example", "bo@nl.example", None, "bo@nl.example"] * 2_000)
+    column = mails.dictionary_encode() if kind == "dictionary" else mails
+    keys = [1, 2, 2, 1] * 2_000
+    path = world.put(
+        "watch/a.parquet", {"user_id": keys, "mail": column}, row_group_size=3_000,
+        compression="none",
+    )  # fmt: skip
+    assert lake_codes.coded(pq.read_metadata(path), pq.read_schema(path)) == (
+        ["mail"] if kind == "text" else []
+    )
+    before, schema = world.rows("lake"), pq.read_schema(path)
+    world.apply()
+    assert sorted(world.rows("lake") + world.rows("home")) == before
+    assert b"maria" not in path.read_bytes()
+    assert pq.read_schema(path).equals(schema)
+    for place in (world.root / "lake", world.root / "home"):
+        for name in place.rglob("a*.parquet"):
+            groups = pq.read_metadata(name)
+            for number in range(groups.num_row_groups):
+                group = groups.row_group(number).column(1)
+                assert group.total_uncompressed_size < group.num_values  # still codes
+                assert group.statistics.max <= "maria@us.example"
 
 
 def test_erasure_needs_no_home(world: World) -> None:

@@ -10,8 +10,10 @@ values, bit by bit.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from blake3 import blake3
@@ -22,10 +24,13 @@ from domicile.errors import FidelityError
 class RowsDigest:
     """Takes batches of one schema; `text` at the end."""
 
-    def __init__(self, schema: pa.Schema, store: str) -> None:
+    def __init__(self, schema: pa.Schema, store: str, coded: Collection[str] = ()) -> None:
+        """`coded`: columns of few texts that come as codes; the digest tells them from others."""
         self.rows = 0
         self.size = 0  # bytes of the values as hashed
-        self._columns = [_Column(f.type, f"{store}", f.name) for f in schema]
+        self._columns = [
+            _Codes() if f.name in coded else _Column(f.type, store, f.name) for f in schema
+        ]
         self._names = [f.name for f in schema]
 
     def update(self, batch: pa.RecordBatch) -> None:
@@ -41,6 +46,40 @@ class RowsDigest:
             whole.update(f"{len(name)}:{name}".encode())
             column.into(whole)
         return f"sha256:{whole.hexdigest()}"
+
+
+class _Codes:
+    """A column of few texts: each is numbered where it first appears, whatever its code is."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.absent = blake3()
+        self.numbers = blake3()
+        self.texts = blake3()
+        self._known: dict[bytes, int] = {}
+
+    def update(self, array: pa.DictionaryArray) -> int:
+        indices = array.indices
+        if indices.null_count:
+            self.absent.update(_places(indices, self.count))
+            indices = indices.drop_null()
+        self.count += len(array)
+        texts = array.dictionary.view(pa.binary())  # whatever their bytes are
+        numbers = np.zeros(len(texts), np.int32)
+        for code in pc.unique(indices).to_pylist():
+            text = texts[code].as_py()
+            number = self._known.get(text)
+            if number is None:
+                number = self._known[text] = len(self._known)
+                self.texts.update(f"{len(text)}:".encode() + text)
+            numbers[code] = number
+        self.numbers.update(numbers[indices.to_numpy()].view(np.uint8).data)
+        return 4 * len(indices)
+
+    def into(self, whole: Any) -> None:
+        whole.update(f"codes {self.count} ".encode())
+        for stream in (self.absent, self.numbers, self.texts):
+            whole.update(stream.digest())
 
 
 class _Column:
@@ -79,8 +118,7 @@ class _Column:
         if pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
         if array.null_count:
-            places = pc.add(pc.cast(pc.indices_nonzero(array.is_null()), pa.int64()), self.count)
-            self.absent.update(_bytes(places, 8))
+            self.absent.update(_places(array, self.count))
         self.count += len(array)
         kind = array.type
         if pa.types.is_null(kind):
@@ -139,6 +177,12 @@ def _texts(kind: pa.DataType) -> bool:
             pa.types.is_large_binary,
         )
     )  # fmt: skip
+
+
+def _places(array: pa.Array, before: int) -> memoryview:
+    """Where nothing is, counted from the first row of all."""
+    places = pc.add(pc.cast(pc.indices_nonzero(array.is_null()), pa.int64()), before)
+    return _bytes(places, 8)
 
 
 def _numbers(lengths: pa.Array) -> memoryview:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from domicile.apply.lake_codes import as_codes, coded, described, tidied
 from domicile.apply.lake_digest import RowsDigest
 from domicile.apply.lake_fates import GOES, GONE, STAYS
 from domicile.errors import FidelityError, StoreRefused
 from domicile.stores.parquet_files import Mark
 from domicile.stores.parquet_reflect import differing, shapes, unreadable
 
-BATCH = 65_536
+BATCH = 131_072
 """Rows read at a time."""
 
 BUFFER = 256 * 2**20
@@ -72,18 +73,17 @@ def split(task: Task) -> Split:
     FidelityError naming a column or type that would not come back as it was.
     """
     try:
-        with pq.ParquetFile(task.source, pre_buffer=False) as source:
+        with _opened(task.source) as source:
             if Mark.of(Path(task.source).stat()) != task.mark:
                 return Split(changed=True)
             sides = _write(task, source)
-            footer = source.metadata
     except (OSError, pa.ArrowException) as error:
         if isinstance(error, FileNotFoundError) and not Path(task.source).exists():
             return Split(changed=True)
         raise unreadable(task.store, task.relative, error) from error
     parts = []
     for path, side in ((task.home, sides[0]), (task.rest, sides[1])):
-        parts.append(_read_back(task, path, side, footer) if side else None)
+        parts.append(_read_back(task, path, side, source) if side else None)
     if Mark.of(Path(task.source).stat()) != task.mark:
         return Split(changed=True)
     return Split(parts[0], parts[1])
@@ -95,11 +95,11 @@ def write_empty(store: str, relative: str, like: Path, path: Path) -> None:
     Raises StoreRefused, FidelityError; then there is no such file.
     """
     try:
-        with pq.ParquetFile(like) as source, ExitStack() as stack:
+        with _opened(str(like)) as source, ExitStack() as stack:
             side = _Side(source, str(path), store, stack)
-            side.table(source.schema_arrow.empty_table())
+            side.table(side.schema.empty_table())
             stack.pop_all().close()
-            said = differing(shapes(source.metadata), shapes(pq.read_metadata(path)))
+            said = differing(shapes(source.footer), shapes(pq.read_metadata(path)))
     except (OSError, pa.ArrowException) as error:
         path.unlink(missing_ok=True)
         raise unreadable(store, relative, error) from error
@@ -121,19 +121,51 @@ def sync(path: Path) -> None:
 # Writing.
 
 
+@dataclass(frozen=True)
+class _Open:
+    """A file that is read, some of its columns as codes."""
+
+    file: pq.ParquetFile
+    footer: pq.FileMetaData
+    schema: pa.Schema  # as its readers see it
+    codes: list[str]
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows in their order, without the empty row groups that some writers leave."""
+        groups = [g for g in range(self.footer.num_row_groups) if self.footer.row_group(g).num_rows]
+        if groups:
+            yield from self.file.iter_batches(BATCH, groups, use_threads=False)
+
+
+@contextmanager
+def _opened(path: str, codes: list[str] | None = None) -> Iterator[_Open]:
+    """Open a file; `codes`: the columns to read as codes, left out: those where it pays."""
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        footer, schema = file.metadata, file.schema_arrow
+        if codes is None:
+            codes = coded(footer, schema)
+        if not codes:
+            yield _Open(file, footer, schema, codes)
+            return
+    with pq.ParquetFile(path, pre_buffer=False, read_dictionary=codes) as file:
+        yield _Open(file, file.metadata, schema, codes)
+
+
 class _Side:
     """One of the two files being written, in row groups as large as the source's."""
 
-    def __init__(self, source: pq.ParquetFile, path: str, store: str, stack: ExitStack) -> None:
-        self.digest = RowsDigest(source.schema_arrow, store)
-        self._group = max(1, *_group_sizes(source.metadata))
+    def __init__(self, source: _Open, path: str, store: str, stack: ExitStack) -> None:
+        self.digest = RowsDigest(source.schema, store, source.codes)
+        self._group = max(1, *_group_sizes(source.footer))
         self._kept: list[pa.RecordBatch] = []
         self._rows = self._bytes = 0
-        schema = source.schema_arrow.with_metadata(_metadata(source.schema_arrow))
-        self._schema = schema
+        plain = source.schema.with_metadata(_metadata(source.schema))
+        self.schema = as_codes(plain, source.codes)
+        options = _options(source.footer)
         self._writer = stack.enter_context(
-            pq.ParquetWriter(path, schema, **_options(source.metadata))
+            pq.ParquetWriter(path, self.schema, store_schema=False, **options)
         )
+        self._writer.add_key_value_metadata(described(plain))
         stack.callback(self.flush)
 
     def take(self, batch: pa.RecordBatch) -> None:
@@ -156,25 +188,23 @@ class _Side:
             self._kept, self._rows, self._bytes = [], 0, 0
 
     def table(self, table: pa.Table) -> None:
-        self._writer.write_table(
-            table.cast(self._schema) if table.schema != self._schema else table,
-            row_group_size=max(1, table.num_rows),
-        )
+        table = tidied(table).cast(self.schema).replace_schema_metadata(self.schema.metadata)
+        self._writer.write_table(table, row_group_size=max(1, table.num_rows))
 
 
-def _write(task: Task, source: pq.ParquetFile) -> tuple[RowsDigest | None, RowsDigest | None]:
+def _write(task: Task, source: _Open) -> tuple[RowsDigest | None, RowsDigest | None]:
     fates = pa.Array.from_buffers(
         pa.uint8(), len(task.fates), [None, pa.py_buffer(task.fates)], null_count=0
     )
     goes, gone = (int(pc.sum(pc.equal(fates, f)).as_py() or 0) for f in (GOES, GONE))
-    if len(fates) != source.metadata.num_rows:
+    if len(fates) != source.footer.num_rows:
         raise StoreRefused(task.store, f"{task.relative} has another number of rows than before")
     with ExitStack() as stack:
         home = _Side(source, task.home, task.store, stack) if task.home else None
         stays = task.keep_empty or goes + gone < len(fates)
         rest = _Side(source, task.rest, task.store, stack) if stays else None
         start = 0
-        for batch in _batches(source):
+        for batch in source.batches():
             fate = fates.slice(start, batch.num_rows)
             start += batch.num_rows
             for side, wanted in ((home, GOES), (rest, STAYS)):
@@ -188,15 +218,6 @@ def _write(task: Task, source: pq.ParquetFile) -> tuple[RowsDigest | None, RowsD
             hint="nothing was changed; run the same command again",
         )  # fmt: skip
     return (home.digest if home else None), (rest.digest if rest else None)
-
-
-def _batches(source: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
-    """The rows in their order, without the empty row groups that some writers leave."""
-    groups = [
-        g for g in range(source.metadata.num_row_groups) if source.metadata.row_group(g).num_rows
-    ]
-    if groups:
-        yield from source.iter_batches(BATCH, groups, use_threads=False)
 
 
 def _group_sizes(footer: pq.FileMetaData) -> list[int]:
@@ -245,14 +266,14 @@ def _codec(name: str) -> str:
 # Reading back.
 
 
-def _read_back(task: Task, path: str, sent: RowsDigest, before: pq.FileMetaData) -> Part:
+def _read_back(task: Task, path: str, sent: RowsDigest, before: _Open) -> Part:
     sync(Path(path))
-    with pq.ParquetFile(path, pre_buffer=False) as written:
-        said = differing(shapes(before), shapes(written.metadata))
+    with _opened(path, before.codes) as written:
+        said = differing(shapes(before.footer), shapes(written.footer))
         if said:
             raise _lossy(task.store, task.relative, said)
-        found = RowsDigest(written.schema_arrow, task.store)
-        for batch in _batches(written):
+        found = RowsDigest(written.schema, task.store, before.codes)
+        for batch in written.batches():
             found.update(batch)
     if (found.rows, found.text()) != (sent.rows, sent.text()):
         raise StoreRefused(
