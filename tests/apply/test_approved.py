@@ -204,4 +204,27 @@ def test_an_altered_approval_is_refused(field: str) -> None:
     plan = planned(ONE)
     given = approve(plan, ONE)
     with pytest.raises(PlanRefused, match="not signed by its key"):
-        check(plan, {**given, field: given[field][:-2] + "9Z"})
+        check(plan, {**given, field: "x" + given[field]})
+
+
+def test_whoever_was_moved_has_a_receipt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, rows in (("abroad", ROWS), ("home", "")):
+        with closing(sqlite3.connect(f"{name}.db")) as connection:
+            connection.executescript(SCHEMA + rows)
+    Path("mandates").mkdir()
+    without = [line for line in MANDATE.splitlines() if "role:" not in line]
+    text = "\n".join(line for line in without if not line.startswith(("approvals", "cosig")))
+    Path("mandates/us.yaml").write_text(text + "\n")
+    Path("estate.yaml").write_text(ESTATE.partition("approvers:")[0])
+    assert run(capsys, "plan", "-o", "plan.json", "--quiet")[0] == 0
+    assert run(capsys, "receipt", "customer", "1")[0] == 1  # nothing was done yet
+    assert run(capsys, "apply", "plan.json", "--yes")[0] == 0
+    code, out, _ = run(capsys, "receipt", "customer", "1", "-o", "amy.json")
+    assert (code, "moved from abroad to home" in out, "one of 1 people" in out) == (0, True, True)
+    assert run(capsys, "receipt", "customer", "2")[0] == 1  # she stays, and there is none of her
+    key = verifier.Key.read((tmp_path / ".domicile/keys/log.vkey").read_text())
+    said = verifier.audit_receipt(json.loads(Path("amy.json").read_text()), verifier.Log("", key))
+    assert '"act":"moved"' in said[0]

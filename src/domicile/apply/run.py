@@ -20,6 +20,7 @@ from domicile.apply.lake_swap import settle
 from domicile.apply.move import Move
 from domicile.apply.objects import ObjectMove, settle_files
 from domicile.apply.purge import purge, refresh
+from domicile.apply.receipts import note_receipts, prepare_receipts
 from domicile.apply.refuse import Cap, check_before, check_drift, check_schemas
 from domicile.apply.schema import finish_homes, finish_tables, make_schemas
 from domicile.apply.settle import settle_moves, take_back_strays, unsettled
@@ -127,6 +128,8 @@ def _apply(
                 check_drift(run.plan, survey, fresh)
             if first and cap is not None:
                 cap.check(survey, fresh, planner.files)
+            if first and not resumed:
+                prepare_receipts(run, fresh)
             ends.release()
             if first:
                 if not resumed and not approved():
@@ -178,6 +181,7 @@ def _apply(
         "apply_finished", plan=run.digest, run=run.number, outcome="done",
         rows=sum(moved.values()), held=held,
     )  # fmt: skip
+    note_receipts(run)
     run.flush()
     kept.clear()
     # Last: a plan that the state calls finished is refused, and the log could not be mended.

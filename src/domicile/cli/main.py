@@ -36,6 +36,7 @@ COMMANDS = {
     "undo": "Make the plan that takes a finished move back.",
     "devices": "Fleets of devices: forbidden apps, notices, access.",
     "log": "Show, prove and check the evidence.",
+    "receipt": "Cut one person's receipts.",
     "witness": "Cosign the logs of others.",
     "demo": "Run a whole estate on this machine, end to end.",
 }

@@ -71,6 +71,12 @@ class Commitments:
         return hmac.digest(self._key, _SALT + who, "sha256").hex()
 
 
+def tree_key(secret: bytes, digest: str) -> bytes:
+    """The key of the salts in one tree of people (`people_tree.py`), 32 bytes: from the people
+    secret, so that it is destroyed with it, and of that plan only."""
+    return hmac.digest(secret, b"domicile/receipt/v1/tree\n" + digest.encode(), "sha256")
+
+
 def opens(commitment: str, subject: str, key: str, opening: str) -> bool:
     """Whether the opening shows that `commitment` is about this person. Needs no secret."""
     try:

@@ -236,6 +236,13 @@ class People:
         column = self.graph.table(self.subject.register.table).column(self.subject.key[0])
         return column.kind == "int" and column.type not in ("UBIGINT", "HUGEINT", "UHUGEINT")
 
+    def keys_in(self, relation: str, block: int) -> Iterable[list[Row]]:
+        """The key texts of the people of `relation` whom one action is about, in lists."""
+        return self.session.stream(
+            f"SELECT {self.key_texts()} FROM {relation} p "
+            f"WHERE p.lo >= {block} AND p.lo < {block + BLOCK}"
+        )
+
     def acted_on(self, relation: str) -> tuple[int, int]:
         """How many people of `relation` are to be acted on, and a number that depends on who
         they are, in whatever order."""

@@ -77,6 +77,7 @@ class State:
 
     def __init__(self, directory: Path) -> None:
         """Opens the file, making it when missing. Raises Stopped when that cannot be done."""
+        self.directory = directory
         try:
             self._open(directory)
         except (OSError, sqlite3.Error) as error:
