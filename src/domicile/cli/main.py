@@ -33,6 +33,7 @@ COMMANDS = {
     "approve": "Approve a plan, with a key of your own.",
     "apply": "Carry out a plan, or resume it.",
     "verify": "Check the stores against the mandates, and the log against its key.",
+    "watch": "Tell what changed and what is due, and do what follows.",
     "undo": "Make the plan that takes a finished move back.",
     "devices": "Fleets of devices: forbidden apps, notices, access.",
     "log": "Show, prove and check the evidence.",

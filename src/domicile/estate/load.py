@@ -54,6 +54,7 @@ def load_estate(path: str | Path, env: Mapping[str, str] = os.environ) -> Estate
         witnesses=trust.witnesses(document),
         fleets=fleets.fleets(document),
         devices=fleets.settings(document),
+        watchers=tuple(data.get("watch", {}).get("to", ())),
     )
 
 
@@ -103,7 +104,7 @@ def _digest(document: Document) -> str:
         name: {**body, "url": urls.safe(body["url"])}
         for name, body in document.data.get("stores", {}).items()
     }
-    data = {key: value for key, value in document.data.items() if key != "devices"}
+    data = {key: value for key, value in document.data.items() if key not in ("devices", "watch")}
     return digest({**data, "stores": stores} if stores else data)
 
 

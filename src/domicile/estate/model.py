@@ -274,6 +274,7 @@ class Estate:
     witnesses: tuple[Witness, ...] = ()
     fleets: tuple[Fleet, ...] = ()
     devices: DeviceSettings = DeviceSettings()
+    watchers: tuple[str, ...] = ()  # addresses that the watch tells
 
     def store(self, name: str) -> Store:
         """The store of that name. Raises KeyError."""

@@ -108,6 +108,12 @@ ANSWERS = frozenset({
 its proof was of an older head than it knows; it does not watch this log; no answer; an answer
 that does not verify (c2sp.org/tlog-witness)."""
 
+FOLLOWS = frozenset({
+    "aggregate", "answer", "block", "deny", "erase", "mask", "move", "notify", "register", "report",
+    "restrict", "stop", "withdraw"
+})  # fmt: skip
+"""What a clause may say that follows (its `otherwise`)."""
+
 OPERATION = Choice("operation", OPERATIONS)
 REASON = Choice("reason", REASONS)
 OUTCOME = Choice("outcome", OUTCOMES)
@@ -250,6 +256,13 @@ KINDS: dict[str, Kind] = {
               {"fleet": NAME, "device": COMMITMENT, "person": COMMITMENT,
                "word": Choice("word", frozenset({"absent", "look", "give_up", "take_up"}))},
               mandate=NAME, clause=NAME, until=TIME),
+        _kind("watch", "The estate was looked at again: what changed, and what was told.",
+              {"as_of": DATE, "drift": COUNT, "notices": COUNT}, map_digest=DIGEST),
+        _kind("consequence", "A deadline passed, and what the clause says followed.",
+              {"mandate": NAME, "clause": NAME, "due": DATE,
+               "what": Choice("consequence", FOLLOWS)}),
+        _kind("standing_approval", "A clause may be carried out when its deadline passes.",
+              {"mandate": NAME, "clause": NAME, "max_rows": COUNT, "until": DATE}),
         _kind("receipts", "A tree of people was built: each may have a receipt cut from it.",
               {"people_root": DIGEST, "people": COUNT, "acts": _ACTS},
               plan=DIGEST, run=RUN),

@@ -1,0 +1,78 @@
+"""What follows when a deadline passes: what the clause's `otherwise` says.
+
+- `move`, `erase`: carried out when it was approved in advance (a clause, a cap of rows, a last day)
+  and the plan of that day asks for nothing that was not; else it waits for a plan to be approved.
+- `deny`, `mask`, `aggregate`, `block`, `stop`, `withdraw`, `restrict`: written to `standing.json`
+  in the state directory, which whoever enforces them reads: closed from now on.
+- anything else: told.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from domicile.apply.refuse import Cap
+from domicile.apply.run import apply_plan
+from domicile.plan.make import make_plan
+from domicile.watch.ledger import Approval
+
+STANDING = "standing.json"
+
+CLOSES = frozenset({"deny", "mask", "aggregate", "block", "stop", "withdraw", "restrict"})
+CARRIES = frozenset({"move", "erase"})
+
+
+def carry_out(
+    path: Path, name: str, what: str, day: date, approval: Approval | None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[str, bool]:  # fmt: skip
+    """Do what follows; what came of it, and whether that is final. Raises DomicileError.
+
+    Safe to be called again: a finished plan finds nothing more to do.
+    """
+    if what in CLOSES:
+        return what, True
+    if what not in CARRIES:
+        return "told", True
+    if approval is None or day > approval.until:
+        return "waits for a plan to be approved", False
+    plan = make_plan(path, (), day, progress)
+    asked = {f"{f['mandate']}/{f['clause']}" for f in plan["findings"] if f["state"] == "curable"}
+    if not plan["steps"]:
+        return "carried out: nothing is left to do", True
+    if asked - {name}:
+        others = ", ".join(sorted(asked - {name}))
+        return f"waits: the plan also asks for {others}", False
+    rows = sum(step["rows"] for step in plan["steps"])
+    if rows > approval.max_rows:
+        return f"waits: {rows} rows, more than the {approval.max_rows} approved", False
+    apply_plan(plan, path, cap=Cap(approval.max_rows), approved=lambda: True)
+    return f"carried out: {rows} rows", True
+
+
+def standing(consequences: Sequence[tuple[str, date, str, str]]) -> dict[str, Any]:
+    """What is closed from now on, for whoever enforces it."""
+    return {
+        "version": 1,
+        "closed": [
+            {"mandate": name.partition("/")[0], "clause": name.partition("/")[2], "what": what,
+             "due": due.isoformat()}
+            for name, due, what, done in consequences
+            if done and what in CLOSES
+        ],
+    }  # fmt: skip
+
+
+def write_standing(state: Path, document: dict[str, Any]) -> None:
+    """Write what is closed, whole or not at all."""
+    part = state / f"{STANDING}.part"
+    with part.open("w", encoding="utf-8") as stream:
+        json.dump(document, stream, indent=2)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(state / STANDING)

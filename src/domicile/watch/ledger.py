@@ -1,0 +1,206 @@
+"""What the watch keeps between runs: the last map, notices, consequences, approvals in advance.
+
+One SQLite file in the state directory. A notice is written here before it is sent, in one
+transaction with whatever made it due, and marked when a channel has taken it: after a crash the
+next run sends what is not marked, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from domicile.errors import Stopped
+from domicile.watch.notices import Notice
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS map (one INTEGER PRIMARY KEY CHECK (one = 1), day TEXT, map TEXT);
+CREATE TABLE IF NOT EXISTS told (
+  name TEXT, due TEXT, stage INTEGER, day TEXT, PRIMARY KEY (name, due, stage)
+);
+CREATE TABLE IF NOT EXISTS notice (
+  id TEXT PRIMARY KEY, subject TEXT NOT NULL, text TEXT NOT NULL, facts TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS sent (id TEXT, channel TEXT, PRIMARY KEY (id, channel));
+CREATE TABLE IF NOT EXISTS consequence (
+  name TEXT, due TEXT, what TEXT NOT NULL, done TEXT, PRIMARY KEY (name, due)
+);
+CREATE TABLE IF NOT EXISTS own (one INTEGER PRIMARY KEY CHECK (one = 1));
+CREATE TABLE IF NOT EXISTS unsaid (entry TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS approval (
+  name TEXT PRIMARY KEY, max_rows INTEGER NOT NULL, until TEXT NOT NULL
+);
+"""
+
+BUSY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A clause that may be carried out when its deadline passes, without a plan's own approval."""
+
+    name: str  # mandate/clause
+    max_rows: int
+    until: date  # the last day
+
+
+class Ledger:
+    """The watch's file. Every write is durable when its transaction ends. Raises Stopped."""
+
+    def __init__(self, directory: Path) -> None:
+        """Opens the file, making it when missing."""
+        self.path = directory / "watch.sqlite"
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self.path.exists():
+                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            self.db = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_SECONDS)
+            self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.execute("PRAGMA synchronous = FULL")
+            self.db.executescript(_TABLES)
+        except (OSError, sqlite3.Error) as error:
+            raise self._stopped(error) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes inside are durable together, or none is."""
+        self._write("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._write("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self.db.execute("ROLLBACK")
+            raise
+
+    # The last map.
+
+    def last_map(self) -> dict[str, Any] | None:
+        """The map of the last look; None before the first."""
+        row = self.db.execute("SELECT map FROM map").fetchone()
+        return json.loads(row[0]) if row else None
+
+    def keep_map(self, document: Mapping[str, Any], day: date) -> None:
+        """Keep the map that the next look compares with."""
+        self._write("DELETE FROM own")
+        text = json.dumps(document, ensure_ascii=False)
+        self._write("INSERT OR REPLACE INTO map VALUES (1, ?, ?)", (day.isoformat(), text))
+
+    def acting(self) -> None:
+        """Note that people are about to be moved or erased: the next look sees it, as ours."""
+        self._write("INSERT OR IGNORE INTO own VALUES (1)")
+
+    def acted(self) -> bool:
+        """Whether people were moved or erased since the last map was kept."""
+        return self.db.execute("SELECT 1 FROM own").fetchone() is not None
+
+    # Notices.
+
+    def told(self) -> set[tuple[str, date, int]]:
+        """(mandate/clause, due, stage) of every notice about a deadline."""
+        rows = self.db.execute("SELECT name, due, stage FROM told")
+        return {(name, date.fromisoformat(due), int(stage)) for name, due, stage in rows}
+
+    def tell(self, name: str, due: date, stage: int, day: date) -> None:
+        """Note that the notice of a stage is written."""
+        self._write(
+            "INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?)",
+            (name, due.isoformat(), stage, day.isoformat()),
+        )
+
+    def queue(self, notice: Notice) -> None:
+        """Write a notice down, to be sent. One of that identity that is there stays as it is."""
+        self._write(
+            "INSERT OR IGNORE INTO notice VALUES (?, ?, ?, ?)",
+            (notice.identity, notice.subject, notice.text, json.dumps(dict(notice.facts))),
+        )
+
+    def unsent(self, channels: Sequence[str]) -> list[tuple[Notice, str]]:
+        """Notices that a channel has not taken yet, in the order in which they were written."""
+        rows = self.db.execute("SELECT id, subject, text, facts FROM notice ORDER BY rowid")
+        sent = set(self.db.execute("SELECT id, channel FROM sent"))
+        return [
+            (Notice(identity, subject, text, json.loads(facts)), channel)
+            for identity, subject, text, facts in rows
+            for channel in channels
+            if (identity, channel) not in sent
+        ]
+
+    def mark_sent(self, identity: str, channel: str) -> None:
+        """Note that a channel has taken a notice."""
+        self._write("INSERT OR IGNORE INTO sent VALUES (?, ?)", (identity, channel))
+
+    # The log.
+
+    def say(self, entry: Mapping[str, Any]) -> None:
+        """Write an entry of the evidence log down, to be appended."""
+        self._write("INSERT INTO unsaid VALUES (?)", (json.dumps(entry),))
+
+    def unsaid(self) -> list[tuple[int, dict[str, Any]]]:
+        """Entries that are perhaps not in the log yet, with their numbers."""
+        rows = self.db.execute("SELECT rowid, entry FROM unsaid ORDER BY rowid")
+        return [(int(number), json.loads(entry)) for number, entry in rows]
+
+    def said(self, last: int) -> None:
+        """Forget the entries up to a number: the log has them."""
+        self._write("DELETE FROM unsaid WHERE rowid <= ?", (last,))
+
+    # Consequences and approvals.
+
+    def begin(self, name: str, due: date, what: str) -> None:
+        """Note what is to follow a deadline that passed."""
+        self._write(
+            "INSERT OR IGNORE INTO consequence VALUES (?, ?, ?, NULL)",
+            (name, due.isoformat(), what),
+        )
+
+    def pending(self) -> list[tuple[str, date, str]]:
+        """What is to follow and has not yet: mandate/clause, due, what."""
+        rows = self.db.execute(
+            "SELECT name, due, what FROM consequence WHERE done IS NULL ORDER BY due, name"
+        )
+        return [(name, date.fromisoformat(due), what) for name, due, what in rows]
+
+    def finish(self, name: str, due: date, outcome: str) -> None:
+        """Note what came of it."""
+        self._write(
+            "UPDATE consequence SET done = ? WHERE name = ? AND due = ?",
+            (outcome, name, due.isoformat()),
+        )
+
+    def consequences(self) -> list[tuple[str, date, str, str]]:
+        """Every consequence: mandate/clause, due, what, what came of it (empty: pending)."""
+        rows = self.db.execute("SELECT name, due, what, done FROM consequence ORDER BY due, name")
+        return [(n, date.fromisoformat(d), what, done or "") for n, d, what, done in rows]
+
+    def approve(self, approval: Approval) -> None:
+        """Keep an approval in advance; it replaces one of the same clause."""
+        self._write(
+            "INSERT OR REPLACE INTO approval VALUES (?, ?, ?)",
+            (approval.name, approval.max_rows, approval.until.isoformat()),
+        )
+
+    def approvals(self) -> dict[str, Approval]:
+        """Every approval in advance, by mandate/clause."""
+        rows = self.db.execute("SELECT name, max_rows, until FROM approval")
+        return {n: Approval(n, int(m), date.fromisoformat(u)) for n, m, u in rows}
+
+    def _write(self, statement: str, values: Sequence[Any] = ()) -> None:
+        try:
+            self.db.execute(statement, values)
+        except sqlite3.Error as error:
+            raise self._stopped(error) from error
+
+    def _stopped(self, error: Exception) -> Stopped:
+        return Stopped(f"{self.path} cannot be used: {error}", hint="mend that, and run again")

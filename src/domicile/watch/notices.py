@@ -1,0 +1,89 @@
+"""What the watch tells, and the channels that take it: the estate's mail and webhook."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from domicile.devices.send import Channel as Line
+from domicile.devices.send import MailChannel, Refused, WebhookChannel
+from domicile.devices.words import Message
+from domicile.errors import Stopped
+from domicile.estate.model import Estate
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What is told: names, counts and dates, and nobody's data.
+
+    The identity is the same whenever the same notice is sent again. Between the moment at which a
+    server has taken a notice and that at which the ledger says so, a crash leaves nobody knowing:
+    it is sent again, under the same Message-ID, by which a mailbox can tell that it has it.
+    """
+
+    identity: str
+    subject: str
+    text: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Channel(Protocol):
+    """A way to tell."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the ledger."""
+        ...
+
+    def send(self, notice: Notice) -> None:
+        """Deliver one notice. Raises Stopped when it is not taken."""
+        ...
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """A line of the estate (mail or webhook), and who is told by it."""
+
+    name: str
+    line: Line
+    to: str
+
+    def send(self, notice: Notice) -> None:
+        """See `Channel`."""
+        try:
+            self.line.send(
+                Message(notice.subject, notice.text), to=self.to, language="en",
+                identity=notice.identity, facts=dict(notice.facts), now=datetime.now(UTC),
+            )  # fmt: skip
+        except Refused:
+            raise Stopped(
+                f"a notice was refused by {self.name}",
+                hint="look at watch.to and devices of the estate, and run the same command again",
+            ) from None
+
+
+def channels(estate: Estate) -> list[Channel]:
+    """The channels that the estate declares: `watch.to` by `devices.mail`, and `devices.webhook`.
+
+    Raises UsageError when a secret is not set.
+    """
+    to = ", ".join(estate.watchers)
+    found: list[Channel] = []
+    if estate.devices.mail and to:
+        found.append(Addressed("mail", MailChannel(estate.devices.mail), to))
+    if estate.devices.webhook:
+        found.append(Addressed("webhook", WebhookChannel(estate.devices.webhook), to))
+    return found
+
+
+def identity(*parts: object) -> str:
+    """An identity that is the same for the same notice, and tells nothing."""
+    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:40]
+
+
+def shown(lines: Sequence[object]) -> str:
+    """Lines of a notice."""
+    return "".join(f"- {line}\n" for line in lines)

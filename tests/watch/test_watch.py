@@ -1,0 +1,223 @@
+"""The clock: notices once each in a real mail server, what follows, drift, and kills."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from domicile.cli.main import main
+from domicile.estate.load import load_estate
+from domicile.evidence.place import read_log, state_directory
+from domicile.watch.notices import channels
+from domicile.watch.run import Round, watch_once
+from tests.conftest import ROOT
+from tests.devices.mailbox import Mailbox, mailbox
+from tests.watch.world import DEADLINE, KILLED, make_world
+
+
+def look(estate: Path, day: date) -> Round:
+    return watch_once(estate, day, channels(load_estate(estate)))
+
+
+def subjects(box: Mailbox) -> list[str]:
+    return [str(message["Subject"]) for message in box.messages]
+
+
+def in_store(folder: Path, store: str) -> int:
+    with closing(sqlite3.connect(folder / f"{store}.db")) as connection:
+        return int(connection.execute("SELECT count(*) FROM orders").fetchone()[0])
+
+
+def entries(estate: Path, kind: str) -> list[dict[str, object]]:
+    reader = read_log(state_directory(estate))
+    return [e for e in (reader.entry(n) for n in range(reader.size)) if e["kind"] == kind]
+
+
+def test_from_forty_days_before_to_after(tmp_path: Path) -> None:
+    """Each stage is told once, at the first look that reaches it."""
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        told: list[tuple[int, str]] = []
+        for left in (40, 32, 30, 28, 8, 6, 2, 0, -2, -3):
+            before = len(box.messages)
+            look(estate, DEADLINE - timedelta(days=left))
+            told += [(left, subject) for subject in subjects(box)[before:]]
+    rest = [(left, s) for left, s in told if "home/rest" in s]
+    assert rest == [
+        (30, "[shop] home/rest: due on 2026-09-01, 30 days left"),
+        (6, "[shop] home/rest: due on 2026-09-01, 6 days left"),
+        (0, "[shop] home/rest: due on 2026-09-01, 0 days left"),
+        (-2, "[shop] home/rest: the deadline 2026-09-01 has passed"),
+        (-2, "[shop] home/rest: waits for a plan to be approved"),
+    ]
+    assert [left for left, s in told if "home/look" in s] == [30, 6, 0, -2, -2]
+    assert set(box.to) == {"privacy@shop.example"}
+    assert in_store(tmp_path, "abroad") == 3  # nothing moved without an approval
+
+
+def test_what_was_approved_in_advance_is_carried_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        arguments = ["watch", "--estate", str(estate), "--approve", "home/rest"]
+        assert main([*arguments, "--max-rows", "50", "--until", "2026-10-01"]) == 0
+        assert "home/rest may be carried out" in capsys.readouterr().out
+        found = look(estate, DEADLINE + timedelta(days=1))
+        assert ("home/rest", "carried out: 3 rows") in found.consequences
+        assert (in_store(tmp_path, "abroad"), in_store(tmp_path, "home")) == (1, 2)
+        again = look(estate, DEADLINE + timedelta(days=2))
+        assert again.consequences == ()
+    (approval,) = entries(estate, "standing_approval")
+    assert (approval["max_rows"], approval["until"]) == (50, "2026-10-01")
+    assert {(e["clause"], e["what"]) for e in entries(estate, "consequence")} == {
+        ("rest", "move"), ("look", "deny"),
+    }  # fmt: skip
+    standing = json.loads((tmp_path / ".domicile" / "standing.json").read_text("utf-8"))
+    assert standing["closed"] == [
+        {"mandate": "home", "clause": "look", "what": "deny", "due": "2026-09-01"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "until", "said"),
+    [("2", "2026-10-01", "more than the 2 approved"), ("50", "2026-09-01", "to be approved")],
+)
+def test_over_the_cap_or_after_its_last_day_it_waits(
+    tmp_path: Path, rows: str, until: str, said: str
+) -> None:
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        arguments = ["watch", "--estate", str(estate), "--approve", "home/rest"]
+        assert main([*arguments, "--max-rows", rows, "--until", until]) == 0
+        outcomes = dict(look(estate, DEADLINE + timedelta(days=3)).consequences)
+        assert said in outcomes["home/rest"]
+    assert in_store(tmp_path, "abroad") == 3
+
+
+def test_a_duty_that_is_met_is_not_told(tmp_path: Path) -> None:
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        with closing(sqlite3.connect(tmp_path / "abroad.db")) as connection:
+            connection.execute("DELETE FROM orders WHERE person_id = 1")
+            connection.execute("DELETE FROM person WHERE id = 1")
+            connection.commit()
+        look(estate, DEADLINE - timedelta(days=5))
+        assert all("home/rest" not in subject for subject in subjects(box))
+
+
+def test_drift_is_told_with_what_changed(tmp_path: Path) -> None:
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        day = DEADLINE - timedelta(days=100)
+        assert look(estate, day).changes == ()
+        assert look(estate, day).changes == ()
+        with closing(sqlite3.connect(tmp_path / "abroad.db")) as connection:
+            connection.executescript(
+                "CREATE TABLE lead (id INTEGER PRIMARY KEY, email TEXT);"
+                "INSERT INTO lead VALUES (1, 'cas@example.org'), (2, 'dan@example.com');"
+                "ALTER TABLE orders ADD COLUMN phone TEXT;"
+                "INSERT INTO person VALUES (3, 'eva@example.org', 'US', '1980-01-01');"
+                "UPDATE person SET country = 'DE' WHERE id = 2;"
+            )
+        changes = {(c.what, c.where): c.detail for c in look(estate, day).changes}
+        (text,) = [str(m.get_content()) for m in box.messages]
+    assert "user.contact.email" in changes["new_table", "abroad: app.lead"]
+    assert ("new_column", "abroad: app.orders.phone") in changes
+    assert changes["more_people", "abroad: person of US"] == "1 more people, now 2"
+    assert ("new_people", "abroad: person of DE") in changes
+    assert ("fewer_people", "abroad: person of NL") in changes
+    assert "abroad: app.lead: this table is new, and holds user.contact.email" in text
+    assert "example.org" not in text.replace("shop.example", "")
+    (entry,) = entries(estate, "watch")
+    assert entry["drift"] == len(changes)
+
+
+def test_who_comes_of_age_is_seen(tmp_path: Path) -> None:
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        look(estate, date(2026, 1, 10))
+        # Eighteen on 15 September 2028; the deadline of the mandate is long past by then.
+        changes = look(estate, date(2028, 9, 15)).changes
+    assert [(c.what, c.where) for c in changes] == [("came_of_age", "abroad: person of NL")]
+
+
+def test_a_server_that_is_away_loses_nothing(tmp_path: Path) -> None:
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        box.answers += ["451 later", "250 OK", "451 later"]
+        arguments = ["watch", "--once", "--estate", str(estate), "--as-of", "2026-08-30"]
+        assert main(arguments) == 5
+        assert len(box.messages) == 1
+        assert main(arguments) == 5
+        assert main(arguments) == 0
+        assert len(box.messages) == 2
+        assert main(arguments) == 0
+        assert len(box.messages) == 2
+
+
+@pytest.mark.faults
+def test_killed_at_every_line_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
+    """A process is ended at each line of a round, and another goes on. A notice that was taken and
+    not marked comes again under the same Message-ID: a mailbox keeps one."""
+    day = DEADLINE + timedelta(days=1)
+    with mailbox() as box:
+        command = [sys.executable, "-m", "tests.watch.world", str(tmp_path), day.isoformat(),
+                   str(box.port)]  # fmt: skip
+        done = subprocess.run(
+            command, cwd=ROOT, timeout=400, check=True, capture_output=True, text=True
+        )
+        codes = [line.split() for line in done.stdout.splitlines()]
+        sent = [(str(m["Subject"]), str(m["Message-ID"])) for m in box.messages]
+    assert len(codes) >= 10
+    assert codes == [[str(KILLED), "0"]] * (len(codes) - 1) + [["0", "0"]]
+    for line in range(3, len(codes) + 3):
+        mine = [(subject, name) for subject, name in sent if f"[shop{line}] " in subject]
+        told, carried = sorted({subject for subject, _ in mine}, reverse=True)
+        assert told == f"[shop{line}] home/rest: the deadline 2026-09-01 has passed"
+        assert f"[shop{line}] home/rest: carried out: " in carried
+        assert len(set(mine)) == 2
+        assert len(mine) <= 3  # one kill, so at most one notice that nobody could know of
+        folder = tmp_path / str(line)
+        assert (in_store(folder, "abroad"), in_store(folder, "home")) == (1, 2)
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    import fcntl
+
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        (tmp_path / ".domicile").mkdir()
+        with (tmp_path / ".domicile" / "watch.lock").open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            assert main(["watch", "--once", "--estate", str(estate)]) == 5
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--once", "--every", "1h"], ["--every", "soon"], ["--approve", "home/rest"],
+     ["--approve", "home/rst", "--max-rows", "1", "--until", "2026-10-01"],
+     ["--approve", "home/look", "--max-rows", "1", "--until", "2026-10-01"]],
+)  # fmt: skip
+def test_wrong_options(tmp_path: Path, arguments: list[str]) -> None:
+    estate = make_world(tmp_path, 25)
+    assert main(["watch", "--estate", str(estate), *arguments]) == 2
+
+
+def test_a_round_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        arguments = ["watch", "--once", "--estate", str(estate), "--as-of", "2026-08-30", "--json"]
+        assert main(arguments) == 0
+    document = json.loads(capsys.readouterr().out)
+    duty = document["duties"][0]
+    assert (duty["clause"], duty["due"], duty["days_left"]) == ("look", "2026-09-01", 2)
+    page = (ROOT / "docs" / "commands" / "watch.md").read_text(encoding="utf-8")
+    assert all(f"`{key}`" in page for key in (*document, *duty))
