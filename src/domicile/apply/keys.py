@@ -19,7 +19,7 @@ def listed(end: End, table: str, identity: Sequence[str], keys: Sequence[Keys]) 
     shape = end.session.schema.tables[table]
     name = f"listed_{table}"[:60]
     end.session.load(name, [(f"k{i + 1}", "text") for i in range(len(identity))], keys)
-    typed = ", ".join(f"CAST(x.k{i + 1} AS {shape.column(c).type})" for i, c in enumerate(identity))
+    typed = ", ".join(dialect.value(f"x.k{i + 1}", shape.column(c)) for i, c in enumerate(identity))
     columns = ", ".join(f"t.{dialect.quote(c)}" for c in identity)
     yield f"({columns}) IN (SELECT {typed} FROM {dialect.temp(name)} x)"
     end.session.execute(f"DROP TABLE {dialect.temp(name)}")

@@ -257,7 +257,7 @@ class Removal:
             )
             self.session.load(name, [(k, "text") for k in labels], (r for b in rows for r in b))
             typed = ", ".join(
-                f"CAST(x.{k} AS {self.graph.table(table).column(c).type}) AS {k}"
+                f"{self.session.dialect.value(f'x.{k}', self.graph.table(table).column(c))} AS {k}"
                 for k, c in zip(labels, identity, strict=True)
             )
             upto = move.upto[number]
@@ -508,7 +508,7 @@ class Removal:
         identity = self.shapes.identity(table)
         shape = self.graph.table(table)
         typed = ", ".join(
-            f"CAST(x.{k} AS {shape.column(c).type}) AS {k}"
+            f"{self.session.dialect.value(f'x.{k}', shape.column(c))} AS {k}"
             for k, c in zip(labels, identity, strict=True)
         ) if identity else f"x.{labels[0]}"  # fmt: skip
         rows = self.work.create(f"SELECT {typed} FROM {self.session.dialect.temp(name)} x")

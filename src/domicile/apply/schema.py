@@ -75,16 +75,26 @@ def finish_tables(home: End, tables: Sequence[str]) -> None:
 
 
 def finish_homes(run: Run, estate: Estate) -> None:
-    """The same for every table of the plan, also those that an earlier, cut-off run brought."""
-    tables: dict[str, set[str]] = {}
+    """The same for every table of the plan, also those that an earlier, cut-off run brought; and
+    at both ends the full-text indexes of SQLite that hold their words."""
+    came: dict[str, set[str]] = {}
+    touched: dict[str, set[str]] = {}
     for step in run.plan["steps"]:
-        if step["to"] and step["to"] != step["from"] and step["op"] in BRINGS:
-            tables.setdefault(step["to"], set()).add(parse_table(step["table"]).table)
-    for name, names in sorted(tables.items()):
+        if step["op"] not in (*BRINGS, "erase"):
+            continue
+        table = parse_table(step["table"]).table
+        for end in (step["from"], step["to"]):
+            if end:
+                touched.setdefault(end, set()).add(table)
+        if step["to"] and step["to"] != step["from"] and step["op"] != "erase":
+            came.setdefault(step["to"], set()).add(table)
+    for name, names in sorted(touched.items()):
         store = open_store(estate.store(name))
         try:
-            if isinstance(store, PostgresStore):
+            if isinstance(store, PostgresStore) and name in came:
                 with store.write() as session:
-                    finish_tables(PostgresEnd(session), sorted(names))
+                    finish_tables(PostgresEnd(session), sorted(came[name]))
+            elif isinstance(store, SqliteStore):
+                store.index_text(names)
         finally:
             store.close()

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from domicile.stores.schema import Kind, Schema, Table
+from domicile.stores.schema import Column, Kind, Schema, Table
 
 Row = tuple[Any, ...]
 
@@ -60,6 +60,10 @@ class Dialect(Protocol):
 
     def text(self, expression: str, kind: Kind) -> str:
         """The value as canonical text: ISO dates, plain integers, lower-case uuids; NULL stays."""
+        ...
+
+    def value(self, text: str, column: Column) -> str:
+        """An expression for the value of a column's kind whose canonical text an expression is."""
         ...
 
     def json(self, expression: str, path: Sequence[str]) -> str:

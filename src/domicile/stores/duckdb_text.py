@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from domicile.stores.schema import Kind, Table
+from domicile.stores.schema import Column, Kind, Table
 
 
 class DuckdbDialect:
@@ -36,6 +36,10 @@ class DuckdbDialect:
     def row_id(self, table: Table, alias: str) -> str:
         """DuckDB's own row number as text."""
         return f"CAST({alias}.rowid AS VARCHAR)"
+
+    def value(self, text: str, column: Column) -> str:
+        """The value of that canonical text."""
+        return f"CAST({text} AS {column.type})"
 
     def text(self, expression: str, kind: Kind) -> str:
         """The canonical text of a value of that kind."""

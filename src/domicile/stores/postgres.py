@@ -28,7 +28,7 @@ from domicile.errors import DeclarationError, StoreBusy, StoreRefused, StoreUnre
 from domicile.estate import model
 from domicile.stores import postgres_reflect, postgres_sample
 from domicile.stores.base import Capabilities, Row
-from domicile.stores.schema import Kind, Schema, Table
+from domicile.stores.schema import Column, Kind, Schema, Table
 
 T = TypeVar("T")
 
@@ -145,6 +145,9 @@ class PostgresDialect:
 
     def row_id(self, table: Table, alias: str) -> str:
         return f"({alias}.tableoid::text || {alias}.ctid::text)"
+
+    def value(self, text: str, column: Column) -> str:
+        return f"CAST({text} AS {column.type})"
 
     def text(self, expression: str, kind: Kind) -> str:
         if kind == "bool":

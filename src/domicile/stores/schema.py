@@ -30,6 +30,7 @@ class Column:
     default: str = ""
     labels: tuple[str, ...] = ()  # of an enum
     length: int | None = None  # of varchar(n), char(n)
+    collation: str = ""  # SQLite's, where it is not BINARY: by it references to the column compare
 
 
 @dataclass(frozen=True)

@@ -126,12 +126,7 @@ class SqliteStore:
                 for name in _sampled(connection):
                     if not wanted or name in wanted:
                         connection.execute(f"ANALYZE {SqliteDialect().table(name)}")
-                self.schema_of(connection)
-                assert self._reflected is not None
-                for index, content in self._reflected[1].full_text.items():
-                    if index != content and (not wanted or content in wanted):
-                        q = SqliteDialect().quote(index)
-                        connection.execute(f"INSERT INTO main.{q}({q}) VALUES ('rebuild')")
+                self._index_text(connection, wanted)
                 if self.path.stat().st_size > VACUUM_IN_MEMORY:
                     connection.execute("PRAGMA temp_store = FILE")
                 connection.execute("VACUUM main")
@@ -143,6 +138,24 @@ class SqliteStore:
                 )  # fmt: skip
         finally:
             self._close(connection)
+
+    def index_text(self, tables: Iterable[str]) -> None:
+        """Rebuild the full-text indexes over tables that rows came to or left: the triggers that
+        keep them did not fire. Raises StoreRefused, StoreUnreachable; safe to repeat."""
+        connection = self._connect("rw")
+        try:
+            with translated(self.name):
+                self._index_text(connection, set(tables))
+        finally:
+            self._close(connection)
+
+    def _index_text(self, connection: apsw.Connection, tables: set[str]) -> None:
+        self.schema_of(connection)
+        assert self._reflected is not None
+        for index, content in self._reflected[1].full_text.items():
+            if index != content and (not tables or content in tables):
+                q = SqliteDialect().quote(index)
+                connection.execute(f"INSERT INTO main.{q}({q}) VALUES ('rebuild')")
 
     def settle_files(self) -> None:
         """Nothing to do: the log and the journal are among the live files."""
@@ -194,7 +207,8 @@ class SqliteStore:
         if not self.path.exists():
             raise StoreUnreachable(
                 self.name, f"no file at {shown}",
-                hint="correct the store's url: sqlite:///absolute/path or sqlite:relative/path",
+                hint="correct the store's url: sqlite:///absolute/path or sqlite:relative/path; "
+                "for a new home an empty file will do",
             )  # fmt: skip
         if not self.path.is_file():
             raise StoreUnreachable(

@@ -163,16 +163,16 @@ def _columns(connection: apsw.Connection, table: str) -> list[Column]:
         columns.append(
             Column(
                 name,
-                declared if collation.upper() == "BINARY"
-                else f"{declared} COLLATE {_dialect.quote(collation)}",
+                declared,
                 kind,
                 nullable=not (not_null or identity),
                 generated=hidden in (2, 3),
                 identity=identity,
                 default=str(default or ""),
                 length=int(size[1]) if size and kind == "text" else None,
+                collation="" if collation.upper() == "BINARY" else collation,
             )
-        )  # fmt: skip
+        )
     return columns
 
 

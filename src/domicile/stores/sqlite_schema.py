@@ -13,8 +13,10 @@ def create_schema(source: SqliteStore, home: SqliteStore) -> None:
     Raises StoreRefused when the home has one of them already.
     """
     with source.read() as there:
+        # A virtual table makes the tables that it keeps its rows in by itself.
         statements = there.query(
             "SELECT sql FROM main.sqlite_schema WHERE sql IS NOT NULL "
+            "AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow') "
             f"AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY {_ORDER}"
         )
     with home.write() as here:

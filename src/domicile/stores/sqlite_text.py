@@ -28,7 +28,7 @@ from typing import Any, Literal
 
 import apsw
 
-from domicile.stores.schema import Kind, Table
+from domicile.stores.schema import Column, Kind, Table
 
 Value = int | float | str | bytes | None
 
@@ -246,6 +246,20 @@ class SqliteDialect:
             f"ELSE domicile_text({expression}, '{kind}') END"
         )
 
+    def value(self, text: str, column: Column) -> str:
+        """The value of that canonical text, as a column of the kind stores it.
+
+        Not by the declared type: a column may have none, and CAST makes a number of a date. Where
+        whole numbers and texts may stand in one column, what reads as a number is taken for one.
+        """
+        if column.kind == "bytes":
+            return f"unhex(substr({text}, 3))"
+        if column.kind in ("int", "other"):
+            whole = f"CAST({text} AS INTEGER)"
+            return f"CASE WHEN CAST({whole} AS TEXT) = {text} THEN {whole} ELSE {text} END"
+        affinity = _CAST.get(column.kind)
+        return f"CAST({text} AS {affinity})" if affinity else text
+
     def json(self, expression: str, path: Sequence[str]) -> str:
         """The text at a path inside a JSON value, also in SQLite's binary form of JSON."""
         binary = f"typeof({expression}) = 'blob' AND json_valid({expression}, 8)"
@@ -257,6 +271,9 @@ class SqliteDialect:
         return f"domicile_digest({', '.join(expressions)})"
 
 
+_CAST: dict[Kind, str] = {
+    "bool": "INTEGER", "float": "REAL", "numeric": "NUMERIC",
+}  # fmt: skip
 _PLAIN_TEXT = frozenset(
     ("text", "json", "inet", "enum", "interval", "array", "range", "tsvector", "other")
 )

@@ -111,7 +111,7 @@ def lines(
     session.load(name, columns, rows())
     shape = graph.table(table)
     typed = ", ".join(
-        f"CAST(x.{k} AS {shape.column(c).type}) AS {k}"
+        f"{session.dialect.value(f'x.{k}', shape.column(c))} AS {k}"
         for k, c in zip(labels, shapes.identity(table), strict=True)
     )
     return work.create(

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from domicile.stores.base import Dialect, Session
-from domicile.stores.schema import Kind
+from domicile.stores.schema import Column, Kind
 from domicile.survey.graph import Edge, Graph
 from domicile.survey.lake_rows import Told
 from domicile.survey.work import Work
@@ -72,7 +72,7 @@ class Shapes:
         return " AND ".join(
             self._equal(
                 edge, child, column, f"{parent}.{self.dialect.quote(to)}",
-                self.graph.table(edge.parent).column(to).kind,
+                self.graph.table(edge.parent).column(to),
             )
             for column, to in zip(edge.columns, edge.parent_columns, strict=True)
         )  # fmt: skip
@@ -102,20 +102,23 @@ class Shapes:
         to = {p: c for c, p in zip(edge.columns, edge.parent_columns, strict=True)}
         parent = self.graph.table(edge.parent)
         return " AND ".join(
-            self._equal(edge, child, to[p], f"{work}.k{i + 1}", parent.column(p).kind)
+            self._equal(edge, child, to[p], f"{work}.k{i + 1}", parent.column(p))
             for i, p in enumerate(self.identity(edge.parent))
         )
 
     def _kind(self, edge: Edge, column: str) -> Kind:
         return self.graph.table(edge.child).column(column).kind
 
-    def _equal(self, edge: Edge, child: str, column: str, right: str, right_kind: Kind) -> str:
+    def _equal(self, edge: Edge, child: str, column: str, right: str, to: Column) -> str:
         left = self.value(edge, child, column)
         left_kind: Kind = "text" if edge.json else self._kind(edge, column)
-        if left_kind == right_kind:
-            return f"{left} = {right}"
-        left, right = self.dialect.text(left, left_kind), self.dialect.text(right, right_kind)
-        if "uuid" in (left_kind, right_kind):
+        if left_kind == to.kind:
+            # SQLite compares a reference by the collation of what it refers to
+            # (sqlite.org/foreignkeys.html, section 3), of which a work table knows nothing.
+            by = f" COLLATE {self.dialect.quote(to.collation)}" if to.collation else ""
+            return f"{left} = {right}{by}"
+        left, right = self.dialect.text(left, left_kind), self.dialect.text(right, to.kind)
+        if "uuid" in (left_kind, to.kind):
             left, right = f"lower({left})", f"lower({right})"
         return f"{left} = {right}"
 

@@ -100,7 +100,7 @@ class People:
         count = self.session.load(name, columns, people)
         table = self.graph.table(self.subject.register.table) if self.local else None
         keys = ", ".join(
-            f"CAST({k} AS {table.column(c).type}) AS {k}" if table else k
+            f"{dialect.value(k, table.column(c))} AS {k}" if table else k
             for k, c in zip(self.keys, self.subject.key, strict=True)
         )
         if table:

@@ -186,7 +186,7 @@ class Survey:
             columns = forms.shapes.identity(table)
             keys = forms.shapes.labels(table)
             typed = ", ".join(
-                f"CAST(x.{k} AS {shape.column(c).type}) AS {k}"
+                f"{cell.session.dialect.value(f'x.{k}', shape.column(c))} AS {k}"
                 for k, c in zip(keys, columns, strict=True)
             )
             parts: list[str] = []
