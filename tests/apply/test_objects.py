@@ -245,6 +245,23 @@ def test_a_held_row_keeps_its_file(world: World) -> None:
     assert world.names("media_us") == []
 
 
+def test_a_plan_for_files_of_others_is_refused(world: World) -> None:
+    """The rows are home already, so only the folder tells that somebody else is meant now."""
+    world.declare({2: "NL"})
+    for key, country in ((1, "US"), (3, "NL")):
+        world.sql("home", "INSERT INTO person VALUES (?, ?, ?, NULL)",
+                  (key, f"p{key}@example.org", country))  # fmt: skip
+        world.video(key * 10, key, store="home")
+    plan = world.plan()
+    assert [p["people"] for p in plan["people"] if p["store"] == "media"] == [1]
+    world.sql("home", "UPDATE person SET country = CASE id WHEN 1 THEN 'NL' ELSE 'US' END")
+    with pytest.raises(PlanRefused, match=r"store media: .* as many, but others"):
+        world.apply(plan)
+    assert world.names("media_us") == []
+    world.apply(world.plan())
+    assert world.names("media_us") == ["videos/30.mp4"]
+
+
 # Names.
 
 

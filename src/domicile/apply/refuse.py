@@ -106,17 +106,20 @@ def check_schemas(plan: Document, survey: Survey, *, resumed: bool = False) -> N
         )  # fmt: skip
 
 
-def check_drift(plan: Document, survey: Survey, outcomes: Sequence[Outcome]) -> None:
+def check_drift(
+    plan: Document, survey: Survey, outcomes: Sequence[Outcome], files: Sequence[FilePlan] = ()
+) -> None:
     """Whether the stores are still as the plan saw them; growth is. Raises PlanRefused."""
     check_schemas(plan, survey)
     planned = {p["store"]: p for p in plan["people"]}
-    for outcome in outcomes:
-        now = outcome.identity()
-        then = planned.pop(outcome.cell.name, None)
+    found = [(o.identity(), bool(o.closures)) for o in outcomes]
+    found += [(identity, True) for folders in files for identity in folders.identities()]
+    for now, acts in found:
+        then = planned.pop(now["store"], None)
         if then is None:
-            if outcome.closures and now["people"]:
+            if acts and now["people"]:
                 raise PlanRefused(
-                    f"store {outcome.cell.name}: people are to be acted on there whom the plan "
+                    f"store {now['store']}: people are to be acted on there whom the plan "
                     "does not know", hint=AGAIN,
                 )  # fmt: skip
             continue
@@ -125,7 +128,7 @@ def check_drift(plan: Document, survey: Survey, outcomes: Sequence[Outcome]) -> 
         if lost > 0 or same_number:
             said = "as many, but others" if same_number else f"{now['people']} now"
             raise PlanRefused(
-                f"store {outcome.cell.name}: the people to be acted on are no longer those of "
+                f"store {now['store']}: the people to be acted on are no longer those of "
                 f"the plan ({then['people']} then, {said})", hint=AGAIN,
             )  # fmt: skip
     if any(p["people"] for p in planned.values()):

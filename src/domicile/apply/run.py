@@ -125,7 +125,7 @@ def _apply(
             if first and resumed:
                 check_schemas(run.plan, survey, resumed=True)
             elif first:
-                check_drift(run.plan, survey, fresh)
+                check_drift(run.plan, survey, fresh, planner.files)
             if first and cap is not None:
                 cap.check(survey, fresh, planner.files)
             if first and not resumed:

@@ -113,7 +113,10 @@ class Report:
             "steps": self.steps,
             "held": self.held,
             "unknown": self.unknown,
-            "people": [o.identity() for o in self.outcomes if o.closures],
+            "people": [
+                *(o.identity() for o in self.outcomes if o.closures),
+                *(identity for files in self.files for identity in files.identities()),
+            ],
             "cost": self._cost(),
             "thresholds": near,
             "what_if": None,  # of mandates that are tried out: see make_plan

@@ -7,8 +7,9 @@ file is held is held, and a file whose row is held is held (decision 18).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from domicile.plan.actions import Labels
 from domicile.plan.verdicts import COLLISION, JOINT, NO_HOME, REPORT, Verdicts
@@ -45,6 +46,7 @@ class FilePlan:
         self.objects = Objects(planner.survey, holds)
         self.index = self.objects.index
         self.labels: dict[int, Labels] = {}
+        self._acted_on: dict[int, tuple[int, int]] = {}
         state = planner.survey.state
         self.journal = ObjectsJournal(state) if state is not None else None
 
@@ -71,6 +73,13 @@ class FilePlan:
     def concerned(self) -> list[int]:
         """The folders in which some clause could forbid data to rest."""
         return [n for n, labels in self.labels.items() if labels.forbids()]
+
+    def identities(self) -> list[dict[str, Any]]:
+        """For each concerned folder, whose files may be acted on, as `Outcome.identity` says it."""
+        return [
+            identity_of(self.objects.stores[n].name, *self._acted_on.get(n, (0, 0)))
+            for n in self.concerned()
+        ]
 
     def withheld(self, cell: Cell, verdicts: Verdicts) -> dict[str, str]:
         """Rows of a cell that would go and whose file cannot: table → relation of their keys."""
@@ -134,6 +143,11 @@ class FilePlan:
         if labels.forbids():
             prefix = f"o{self.objects.number_of_label()}_{number}_"
             owned = self.planner.own(cell, labels, prefix)
+            count, total = self._acted_on.get(number, (0, 0))
+            for name, people in owned.ownership.people.items():
+                more = cell.people[name].acted_on(people)
+                count, total = count + more[0], total + more[1]
+            self._acted_on[number] = (count, total)
         for (name, rule), matched in self.objects.matched.items():
             if name != cell.name:
                 continue
@@ -258,6 +272,12 @@ class FilePlan:
                 assert self.journal is not None  # for the type checker alone
                 noted = self.journal.at(stage, store.name)
                 yield from (entry for entry in noted if not entry.home)
+
+
+def identity_of(store: str, people: int, total: int) -> dict[str, Any]:
+    """Who is to be acted on in a store: how many, and a digest over their keys in any order."""
+    digest = hashlib.sha256((total % (1 << 128)).to_bytes(16)).hexdigest()
+    return {"store": store, "people": people, "digest": f"sha256:{digest}"}
 
 
 def _fates(verdicts: Verdicts, table: str, matched: str, about: str, number: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,7 +13,7 @@ from domicile.plan.closure import Closure
 from domicile.plan.exports import Exports
 from domicile.plan.fit import misfit as misfits
 from domicile.plan.home import Home
-from domicile.plan.objects import FilePlan
+from domicile.plan.objects import FilePlan, identity_of
 from domicile.plan.verdicts import FILE, MISFIT, NO_HOME, REPORT, Verdicts
 from domicile.plan.written import Written
 from domicile.survey.ghosts import ghosts_of
@@ -54,9 +53,7 @@ class Outcome:
             people, number = self.cell.people[name].acted_on(table)
             count += people
             total += number
-        total %= 1 << 128
-        digest = "sha256:" + hashlib.sha256(total.to_bytes(16)).hexdigest()
-        return {"store": self.cell.name, "people": count, "digest": digest}
+        return identity_of(self.cell.name, count, total)
 
 
 class Planner:
