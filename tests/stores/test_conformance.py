@@ -13,6 +13,8 @@ from domicile.estate import model
 from domicile.stores import memory, open_store
 from domicile.stores.base import Store
 from domicile.stores.conformance import Bench, Conformance, Texts, statements
+from domicile.stores.files import FilesStore, open_files
+from domicile.stores.files_conformance import FilesBench, FilesConformance
 from domicile.stores.schema import Kind, Table
 from tests.conftest import MakeDatabase
 from tests.servers import TestServer
@@ -146,3 +148,43 @@ class TestPostgres18(Conformance):
     @pytest.fixture
     def bench(self, pg18: TestServer, database: MakeDatabase) -> Bench:
         return PostgresBench(pg18, database)
+
+
+class FolderBench:
+    """Folders of this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.numbers = count()
+
+    def make(self, files: Mapping[str, bytes]) -> FilesStore:
+        store = self._store(self.root / f"{next(self.numbers)}")
+        store.root.mkdir()
+        for path, content in files.items():
+            self.write(store, path, content)
+        return store
+
+    def write(self, store: FilesStore, path: str, content: bytes) -> None:
+        file = store.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+
+    def read(self, store: FilesStore) -> dict[str, bytes]:
+        return {
+            str(p.relative_to(store.root)): p.read_bytes()
+            for p in store.root.rglob("*")
+            if p.is_file()
+        }
+
+    def unreachable(self) -> Sequence[FilesStore]:
+        (self.root / "file").write_bytes(b"")
+        return [self._store(self.root / "none"), self._store(self.root / "file")]
+
+    def _store(self, root: Path) -> FilesStore:
+        return open_files(model.Store("bench", f"file://{root}", "NL", "T", "media", files=True))
+
+
+class TestFolder(FilesConformance):
+    @pytest.fixture
+    def bench(self, tmp_path: Path) -> FilesBench:
+        return FolderBench(tmp_path)
