@@ -15,7 +15,8 @@ import pytest
 
 from domicile.estate import model
 from domicile.stores import postgres_purge
-from domicile.stores.postgres import PostgresStore, run
+from domicile.stores.postgres import PostgresStore
+from domicile.stores.postgres_loop import run
 from domicile.stores.postgres_purge import CHECKPOINT, SNAPSHOTS, STATISTICS, purge, refresh_views
 from tests.conftest import MakeDatabase
 from tests.servers import TestServer

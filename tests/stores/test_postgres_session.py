@@ -10,7 +10,8 @@ import pytest
 
 from domicile.errors import StoreRefused, StoreUnreachable
 from domicile.stores import postgres_sample
-from domicile.stores.postgres import PostgresStore, run
+from domicile.stores.postgres import PostgresStore
+from domicile.stores.postgres_loop import run
 from tests.conftest import MakeDatabase
 from tests.servers import TestServer
 from tests.stores.test_postgres_reflect import store_at

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from domicile.apply.ends import End
 from domicile.errors import FidelityError, StoreRefused
 from domicile.stores.base import Row
-from domicile.stores.postgres import PostgresSession, run
+from domicile.stores.postgres import PostgresSession
+from domicile.stores.postgres_loop import Pending, run
 from domicile.stores.schema import Table
 
 MOST_ASKED = 500
@@ -28,6 +29,10 @@ COLUMNS = "/* columns */"
 def of(select: str, columns: str) -> str:
     """The query with its select list."""
     return select.replace(COLUMNS, columns, 1)
+
+
+Later = tuple[Table, str, list[str]]
+"""A table, a query of its rows, and the columns that are compared."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,18 @@ class Carrier:
                 size += len(line)
             count += len(batch)
         return Carried(count, size, "sha256:" + digest.hexdigest())
+
+    def read_later(self, end: End, queries: list[Later]) -> Pending[list[Carried]]:
+        """Begin to read rows for their digests, one query after the other, while other stores are
+        at work; only where both ends are `native`."""
+
+        async def read() -> list[Carried]:
+            return [
+                await self._raw_read(end, table, of(select, self.listed(end, table, columns)))
+                for table, select, columns in queries
+            ]
+
+        return Pending(read())
 
     def listed(self, end: End, table: Table, columns: list[str]) -> str:
         """What is compared of a row: raw values where the kinds are the same, else canonical

@@ -13,13 +13,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from domicile.apply.batch import Batch, Part
 from domicile.apply.carry import COLUMNS, Carrier
-from domicile.apply.context import Run
 from domicile.apply.ends import End
 from domicile.apply.settle import take_back
 from domicile.errors import StoreBusy, StoreError
-from domicile.plan.closure import Closure
-from domicile.plan.planner import Outcome
 from domicile.survey.graph import resolve
 from domicile.survey.state import Keys
 from domicile.survey.stubs import Stubs
@@ -43,18 +41,19 @@ Found = dict[str, list[Keys]]
 class Removal:
     """Deletes what one action carried home, or erases it."""
 
-    def __init__(
-        self, run: Run, outcome: Outcome, closure: Closure, source: End, seen: str
-    ) -> None:
-        self.run = run
-        self.outcome = outcome
-        self.closure = closure
-        self.graph = outcome.cell.graph
-        self.shapes = closure.shapes
-        self.source = source
-        self.session = source.session
+    def __init__(self, move: Move, seen: str) -> None:
+        """`seen`: the snapshot of the survey, for `End.unchanged`."""
+        self.move = move
+        self.run = move.run
+        self.outcome = move.outcome
+        self.closure = move.closure
+        self.graph = move.graph
+        self.shapes = move.shapes
+        self.source = move.source
+        self.home = move.home
+        self.session = move.source.session
         self.seen = seen
-        self.work = Work(self.session, f"d{closure.block}_")
+        self.work = Work(self.session, f"d{move.closure.block}_")
         self.keep: dict[str, str] = {}
         self.skip: dict[str, str] = {}
         self.upto = 0  # greatest number of a person in the batches that are not gone yet
@@ -63,14 +62,14 @@ class Removal:
         self.rows: dict[str, int] = {}  # how many rows of each table are gone
         self._rows: dict[str, int] = {}  # … in the open transaction
 
-    def remove(self, number: int, after: int, upto: int, home: End | None, move: Move) -> None:
+    def remove(self, number: int) -> None:
         """One batch. Raises StoreError; rows that cannot go now are counted as postponed."""
-        span = move.span(after, upto)
-        self.upto = upto
+        span = self.move.span(number)
+        self.upto = self.move.ranges[number - 1][1]
         busy = attempts = 0
         while attempts < ATTEMPTS and busy < BUSY_ATTEMPTS:
             try:
-                if self._attempt(number, span, home, move):
+                if self._attempt(number, span):
                     self.done.add(number)
                     for table, rows in self._rows.items():
                         self.rows[table] = self.rows.get(table, 0) + rows
@@ -81,7 +80,7 @@ class Removal:
                 time.sleep(random.uniform(*BUSY_PAUSE))  # noqa: S311 - no secret
         self.run.postponed += sum(self._count(t, g, span) for t, g in self.closure.going.items())
 
-    def _attempt(self, number: int, span: str, home: End | None, move: Move) -> bool:
+    def _attempt(self, number: int, span: str) -> bool:
         """Try the batch; False when something had changed, which is then kept or skipped."""
         mark = self.source.begin()
         self._rows = {}
@@ -89,31 +88,39 @@ class Removal:
         try:
             if self.source.concurrent:
                 self.source.give_way()
-                self._lock(span, move.keyed)
-                kept = self._newly_pointed(span) or self._elsewhere(move)
-                if kept:
+                self._lock(span, self.move.keyed)
+                pointed = self._newly_pointed(span)
+                elsewhere = "" if pointed else self._elsewhere()
+                if pointed or elsewhere:
                     self.source.rollback()
-                    self._keep(kept, home, move)
+                    self._keep(pointed or self._whole(elsewhere))
                     return False
-            stubs = self._noted(span, move)
-            short = self._delete(number, span, move.keyed, move)
-            keyless = [] if short else self._keyless(span, move)
-            if home is not None:
+            stubs = self._noted(span)
+            short = self._delete(number, span, self.move.keyed)
+            keyless = [] if short else self._keyless(span)
+            if self.home is not None:
                 for table in keyless:
                     self.source.lock_table(table)
             short = short or self._missing(keyless, span)
             if short:
                 self.run.entries = []
                 self.source.rollback()
-                self._explain(short, span, home, move)
+                self._explain(short, span)
                 return False
-            if home is not None and keyless:
-                written = self._carry_keyless(number, span, home, move, mark, keyless)
-            self._delete(number, span, keyless, move)
+            if self.home is not None and keyless:
+                written = self._carry_keyless(number, span, self.home, mark, keyless)
+            self._delete(number, span, keyless)
+            if not self.move.settle(wait=False):
+                self.run.entries = []
+                self.source.rollback()
+                self.move.settle()
+                return False
             self.source.seal()
             with self.run.state.transaction():
-                if number in move.marks:
-                    self.run.state.note_deletion(move.action.home, move.marks[number], mark)
+                if number in self.move.marks:
+                    self.run.state.note_deletion(
+                        self.move.action.home, self.move.marks[number], mark
+                    )
                 self.run.state.note_unsaid(self.outcome.cell.name, mark, self.run.entries)
             self.source.commit()
         except BaseException:
@@ -125,17 +132,19 @@ class Removal:
         with self.run.state.transaction():
             for table, keys in stubs.items():
                 self.run.state.sure_stubs(self.outcome.cell.name, table, keys)
-            if number in move.marks:
-                self.run.state.end_deletion(move.action.home, move.marks[number], committed=True)
-                self.run.state.forget_copied(move.action.home, move.marks[number])
+            if number in self.move.marks:
+                self.run.state.end_deletion(
+                    self.move.action.home, self.move.marks[number], committed=True
+                )
+                self.run.state.forget_copied(self.move.action.home, self.move.marks[number])
             if written:
-                self.run.state.end_pair(move.action.home, written)
+                self.run.state.end_pair(self.move.action.home, written)
         self.run.flush_for(self.outcome.cell.name, mark)
         return True
 
-    def _keyless(self, span: str, move: Move) -> list[str]:
+    def _keyless(self, span: str) -> list[str]:
         """The tables without a key of which rows go in this batch."""
-        tables = [t for t in move.keyless if t in self.closure.going]
+        tables = [t for t in self.move.keyless if t in self.closure.going]
         return [t for t in tables if self._count(t, self.closure.going[t], span)]
 
     def _missing(self, tables: list[str], span: str) -> list[str]:
@@ -151,17 +160,17 @@ class Removal:
             )[0][0]
         ]
 
-    def _delete(self, number: int, span: str, tables: list[str], move: Move) -> list[str]:
+    def _delete(self, number: int, span: str, tables: list[str]) -> list[str]:
         """Delete and blank; the tables where fewer rows than expected were as they were."""
         dialect = self.session.dialect
         forms = Stubs(self.graph, dialect)
-        op = "move" if move.home is not None else "erase"
+        op = "move" if self.move.home is not None else "erase"
         short: list[str] = []
         for table in reversed(tables):
             going = self.closure.going.get(table)
             if not going:
                 continue
-            expected = self._expected(number, table, span, move)
+            expected = self._expected(number, table, span)
             if not expected:
                 continue
             name = dialect.table(table)
@@ -218,11 +227,11 @@ class Removal:
         if split := self.closure.split_here.get(table):
             yield split, forms.split(table)
 
-    def _expected(self, number: int, table: str, span: str, move: Move) -> int:
+    def _expected(self, number: int, table: str, span: str) -> int:
         """How many rows of a batch are to go from a table: all that are listed, or all that were
         carried. Of what is neither kept nor gone every row is at home, so none more can go."""
         if table in self.closure.routes:
-            return move.copied.get((number, table), 0)
+            return self.move.copied.get((number, table), 0)
         return self._count(table, self.closure.going[table], span)
 
     def _delete_along(self, table: str, span: str) -> int:
@@ -235,21 +244,23 @@ class Removal:
             f"WHERE {route.meets} AND {span} AND {same}"
         )
 
-    def _list(self, table: str, move: Move) -> None:
+    def _list(self, table: str) -> None:
         """Know the rows of a table by their keys from now on: those that the route finds, and
         those that were carried and that it finds no more, as the application deleted them."""
         if table not in self.closure.routes:
             return
-        assert move.home is not None  # only what is carried is found along a route
+        home = self.home
+        assert home is not None  # only what is carried is found along a route
+        self.move.settle()
         self.closure.list_keys(table)
-        going, home = self.closure.going[table], move.home
+        going = self.closure.going[table]
         shape = home.session.schema.tables[table]
         identity = self.shapes.identity(table)
         labels = self.shapes.labels(table)
         there = home.session.dialect
         texts = ", ".join(there.text(f"t.{there.quote(c)}", shape.column(c).kind) for c in identity)
-        for number, mark in move.marks.items():
-            if number in self.done or (number, table) not in move.copied:
+        for number, mark in self.move.marks.items():
+            if number in self.done or (number, table) not in self.move.copied:
                 continue
             name = self.work.name()
             rows = home.session.stream(
@@ -260,7 +271,7 @@ class Removal:
                 f"{self.session.dialect.value(f'x.{k}', self.graph.table(table).column(c))} AS {k}"
                 for k, c in zip(labels, identity, strict=True)
             )
-            upto = move.upto[number]
+            upto = self.move.ranges[number - 1][1]
             self.session.execute(
                 f"INSERT INTO {going} SELECT {', '.join(f'g.{k}' for k in labels)}, 0, "
                 f"{upto}, {upto} FROM (SELECT {typed} "
@@ -269,7 +280,7 @@ class Removal:
             )
 
     def _carry_keyless(
-        self, number: int, span: str, home: End, move: Move, mark: str, tables: list[str]
+        self, number: int, span: str, home: End, mark: str, tables: list[str]
     ) -> str:
         """Rows without a key cannot be found again at home, so they are carried and deleted under
         one lock; the journal keeps both transactions, so that a kill in between is told apart.
@@ -277,29 +288,32 @@ class Removal:
         The mark of the rows at home.
         """
         carrier = Carrier(self.source, home)
-        written = home.begin()
+        batch = Batch(self.move, home, number)
+        written = batch.mark = home.begin()
+        home.in_order()
         try:
             places = {table: home.place(table) for table in tables}
             for table in tables:
                 chosen = self._chosen(table, self.closure.going[table], span, "1 = 1")
-                carried = move.carried(
-                    carrier, home, table,
+                part = Part(
+                    table,
                     f"SELECT {COLUMNS} FROM {self.session.dialect.table(table)} t "
                     f"WHERE {self._identity(table)} IN ({chosen}) "
                     f"AND {self.source.unchanged('t', self.seen)}",
-                    written,
-                )  # fmt: skip
+                    "move",
+                )
+                carried = batch.check(carrier, batch.send_part(carrier, part))
                 name = str(self.graph.name(table))
                 self.run.note(
                     "batch", plan=self.run.digest, run=self.run.number, operation="move",
                     table=name, step=self.run.step("move", name, self.outcome.cell.name),
-                    rows=carried.rows, from_=self.outcome.cell.name, to=move.action.home,
+                    rows=carried.rows, from_=self.outcome.cell.name, to=self.move.action.home,
                     batch=number, bytes=carried.size, digest=carried.digest,
                     read_back=carried.digest,
                 )  # fmt: skip
             written = home.pair_mark(written, places)
             self.run.state.note_pair(
-                self.run.digest, self.run.number, self.outcome.cell.name, move.action.home,
+                self.run.digest, self.run.number, self.outcome.cell.name, self.move.action.home,
                 tables, written, mark,
             )  # fmt: skip
             home.commit()
@@ -309,7 +323,7 @@ class Removal:
             raise
         return written
 
-    def _noted(self, span: str, move: Move) -> Found:
+    def _noted(self, span: str) -> Found:
         """Note the stubs that this batch leaves, before they are committed."""
         forms = Stubs(self.graph, self.session.dialect)
         found: Found = {}
@@ -318,7 +332,7 @@ class Removal:
                 where = f"EXISTS ({self._in(table, rows)})"
                 chosen = self._chosen(table, self.closure.going[table], span, where)
                 kept = forms.split(table) if split else None
-                keys = move.note_stubs(self.outcome.cell.name, table, chosen, kept)
+                keys = self.move.note_stubs(self.outcome.cell.name, table, chosen, kept)
                 if keys:
                     found.setdefault(table, []).extend(keys)
         return found
@@ -359,11 +373,11 @@ class Removal:
                     found.setdefault(parent, []).extend(rows)
         return found
 
-    def _explain(self, short: list[str], span: str, home: End | None, move: Move) -> None:
+    def _explain(self, short: list[str], span: str) -> None:
         """Tell rows that changed from rows that are gone; keep the first, forget the second."""
         changed: Found = {}
         for table in short:
-            self._list(table, move)
+            self._list(table)
             going = self.closure.going[table]
             name = self.session.dialect.table(table)
             same = self.shapes.same(table, "t", "g")
@@ -379,12 +393,12 @@ class Removal:
                 f"AND NOT EXISTS (SELECT 1 FROM {name} t WHERE {same})"
             )
             if gone:
-                self._gone(table, gone, home, move)
+                self._gone(table, gone)
         if changed:
-            whole = self._users(changed, move)
+            whole = self._users(changed)
             for table, rows in whole.items():
                 changed[table] = list({*changed.get(table, []), *rows})
-            self._keep(changed, home, move)
+            self._keep(changed)
 
     # Whose rows stay together.
 
@@ -402,7 +416,7 @@ class Removal:
                 found.setdefault(each, []).append(subject.name)
         return found
 
-    def _users(self, changed: Found, move: Move) -> Found:
+    def _users(self, changed: Found) -> Found:
         """All rows of the people whose register row, attachment, or row that says where they live
         has changed: who is moved to another country meanwhile is not to be torn in two."""
         parts: list[str] = []
@@ -419,18 +433,21 @@ class Removal:
             ]
             for edge in self.graph.into(table) if attachment else ():
                 if edge.child in self.closure.going:
-                    self._list(edge.child, move)
+                    self._list(edge.child)
                     parts.append(
                         f"SELECT g.phi AS n FROM {self.closure.going[edge.child]} g "
                         f"JOIN {self.session.dialect.table(edge.child)} t "
                         f"ON {self.shapes.same(edge.child, 't', 'g')} "
                         f"{self.shapes.joined(edge, 't', 'x', rows)}"
                     )
-        return self._whole(" UNION ".join(parts), move) if parts else {}
+        return self._whole(" UNION ".join(parts)) if parts else {}
 
-    def _elsewhere(self, move: Move) -> Found:
-        """All rows of people of whom a row that does not go says by now that they live elsewhere:
-        a city that came to another country, an address that several share."""
+    def _elsewhere(self) -> str:
+        """A SELECT of the numbers of people of whom a row that does not go says by now that they
+        live elsewhere: a city that came to another country, an address that several share.
+
+        "" when nobody's rows are to be kept for that.
+        """
         parts: list[str] = []
         for table, subjects in self.deciding.items():
             name = self.session.dialect.table(table)
@@ -441,42 +458,55 @@ class Removal:
             for subject in subjects:
                 people = self.outcome.cell.people[subject]
                 parts.append(people.changed(self.outcome.ownership.people[subject]))
-        return self._whole(" UNION ".join(dict.fromkeys(parts)), move) if parts else {}
+        numbers = " UNION ".join(dict.fromkeys(parts))
+        found = numbers and any(
+            self.work.any(f"{going} g", self._about(table, f"({numbers})"))
+            for table, going in self.closure.going.items()
+        )
+        return numbers if found else ""
 
-    def _whole(self, people: str, move: Move) -> Found:
+    def _about(self, table: str, people: str) -> str:
+        """The rows of alias `g`, still here and not kept yet, that are about people of a relation
+        of numbers."""
+        among = " OR ".join(
+            f"g.{e} IN (SELECT n FROM {people} u WHERE n > 0)" for e in ("plo", "phi")
+        )
+        return f"{self._free(table, f'g.phi <= {self.upto}')} AND ({among})"
+
+    def _whole(self, people: str) -> Found:
         """The rows, still here and not kept yet, that are about people of a SELECT of numbers."""
         numbers = self.work.create(f"SELECT DISTINCT n FROM ({people}) u WHERE n > 0")
         found: Found = {}
         if not self.work.any(numbers):
             return found
         for table in list(self.closure.going):
-            self._list(table, move)
-            among = " OR ".join(f"g.{e} IN (SELECT n FROM {numbers})" for e in ("plo", "phi"))
+            self._list(table)
             rows = self.session.query(
                 f"SELECT {self._texts(table)} FROM {self.closure.going[table]} g "
-                f"WHERE {self._free(table, f'g.phi <= {self.upto}')} AND ({among})"
+                f"WHERE {self._about(table, numbers)}"
             )
             if rows:
                 found[table] = rows
         return found
 
-    def _gone(self, table: str, gone: list[Keys], home: End | None, move: Move) -> None:
+    def _gone(self, table: str, gone: list[Keys]) -> None:
         """The application deleted these since: so does the copy at home go."""
-        if home is not None and self.shapes.identity(table):
-            marks = self.run.state.marks(self.outcome.cell.name, move.action.home)
+        if self.home is not None and self.shapes.identity(table):
+            self.move.settle()
+            marks = self.run.state.marks(self.outcome.cell.name, self.move.action.home)
             take_back(
-                self.run.state, move.action.home, self.graph, home, {table: gone},
-                home.ours("t", marks),
+                self.run.state, self.move.action.home, self.graph, self.home,
+                {table: gone}, self.home.ours("t", marks),
             )  # fmt: skip
         self._remember(self.skip, table, gone)
 
-    def _keep(self, found: Found, home: End | None, move: Move) -> None:
+    def _keep(self, found: Found) -> None:
         """Keep rows for the next round, and every going row that they refer to."""
         waiting = dict(found)
         kept: Found = {}
         while waiting:
             table, keys = waiting.popitem()
-            self._list(table, move)
+            self._list(table)
             kept[table] = [*kept.get(table, []), *keys]
             self.run.postponed += len(keys)
             rows = self._remember(self.keep, table, keys)
@@ -497,8 +527,9 @@ class Removal:
                 )
                 if parents:
                     waiting[edge.parent] = [*waiting.get(edge.parent, []), *parents]
-        if home is not None and home.tells:
-            move.keep(home, kept)
+        if self.home is not None and self.home.tells:
+            self.move.settle()
+            self.move.keep(self.home, kept)
 
     def _remember(self, into: dict[str, str], table: str, keys: list[Keys]) -> str:
         """Add key texts to a set; the relation of these keys alone, in the store's own types."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import signal
-import threading
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -28,64 +26,10 @@ from domicile.errors import DeclarationError, StoreBusy, StoreRefused, StoreUnre
 from domicile.estate import model
 from domicile.stores import postgres_reflect, postgres_sample
 from domicile.stores.base import Capabilities, Row
+from domicile.stores.postgres_loop import run
 from domicile.stores.schema import Column, Kind, Schema, Table
 
 T = TypeVar("T")
-
-_loop: asyncio.AbstractEventLoop | None = None
-
-
-def run(work: Awaitable[T]) -> T:
-    """Run a coroutine on the one event loop that all PostgreSQL connections share.
-
-    One loop, so that a COPY can flow from one server to another without a thread between.
-    Raises KeyboardInterrupt after Control-C, once the work is cancelled, also in the server.
-    """
-    global _loop
-    if _loop is None:
-        _loop = asyncio.new_event_loop()
-    loop = _loop
-
-    async def wait() -> T:
-        return await work
-
-    task = loop.create_task(wait())
-    with _interrupts(lambda: loop.call_soon_threadsafe(task.cancel)):
-        try:
-            return loop.run_until_complete(task)
-        except asyncio.CancelledError as error:
-            raise KeyboardInterrupt from error  # nobody else cancels
-
-
-@contextmanager
-def _interrupts(cancel: Callable[[], object]) -> Iterator[None]:
-    """Control-C cancels the work inside and is raised after it.
-
-    Raised where it happens to arrive, inside the loop, it can lose an answer that a connection
-    then waits for. (asyncio.Runner does nearly this, but raises in the loop when the work had
-    just ended.)
-    """
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-    ):
-        yield
-        return
-    asked = False
-
-    def ask(_number: int, _frame: object) -> None:
-        nonlocal asked
-        asked = True
-        cancel()
-
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    if asked:
-        raise KeyboardInterrupt
-
 
 _COPIED = re.compile(r"(?:.*\n)*?COPY (\w+), line")
 

@@ -20,7 +20,8 @@ import asyncpg
 
 from domicile.counted import counted
 from domicile.errors import StoreRefused, StoreUnreachable
-from domicile.stores.postgres import PostgresDialect, PostgresStore, reason, refused, run
+from domicile.stores.postgres import PostgresDialect, PostgresStore, reason, refused
+from domicile.stores.postgres_loop import run
 
 HOW = "VACUUM (FULL) and ANALYZE"
 LOCK_SECONDS = 30.0

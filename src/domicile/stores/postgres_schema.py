@@ -15,8 +15,9 @@ import asyncpg
 
 from domicile.errors import StoreRefused
 from domicile.stores import postgres_reflect
-from domicile.stores.postgres import PostgresStore, reason, refused, run
+from domicile.stores.postgres import PostgresStore, reason, refused
 from domicile.stores.postgres_dump import dump_schema, fitting, quoted
+from domicile.stores.postgres_loop import run
 from domicile.stores.schema import Column, ForeignKey, Schema, Table
 
 T = TypeVar("T")
