@@ -35,6 +35,9 @@ BUSY_ATTEMPTS = 5
 BUSY_PAUSE = (0.05, 0.5)
 """Seconds between those, at least and at most; at random, so that two do not keep step."""
 
+STRAYED = -1
+"""The label of a row that was carried, and that no way leads to any more: it may be anybody's."""
+
 Found = dict[str, list[Keys]]
 
 
@@ -246,38 +249,43 @@ class Removal:
 
     def _list(self, table: str) -> None:
         """Know the rows of a table by their keys from now on: those that the route finds, and
-        those that were carried and that it finds no more, as the application deleted them."""
+        those that were carried and that it finds no more."""
+        home = self.home
         if table not in self.closure.routes:
             return
-        home = self.home
         assert home is not None  # only what is carried is found along a route
         self.move.settle()
         self.closure.list_keys(table)
-        going = self.closure.going[table]
-        shape = home.session.schema.tables[table]
+        home.begin()
+        try:
+            for number, mark in self.move.marks.items():
+                if number not in self.done and (number, table) in self.move.copied:
+                    self._list_carried(table, home, mark, self.move.ranges[number - 1][1])
+        finally:
+            with suppress(StoreError):
+                home.rollback()
+
+    def _list_carried(self, table: str, home: End, mark: str, upto: int) -> None:
+        """List what one transaction wrote at home, as rows of the last person in its batch."""
+        going, labels = self.closure.going[table], self.shapes.labels(table)
         identity = self.shapes.identity(table)
-        labels = self.shapes.labels(table)
-        there = home.session.dialect
+        shape, there = home.session.schema.tables[table], home.session.dialect
         texts = ", ".join(there.text(f"t.{there.quote(c)}", shape.column(c).kind) for c in identity)
-        for number, mark in self.move.marks.items():
-            if number in self.done or (number, table) not in self.move.copied:
-                continue
-            name = self.work.name()
-            rows = home.session.stream(
-                f"SELECT {texts} FROM {there.table(table)} t WHERE {home.ours('t', [mark])}"
-            )
-            self.session.load(name, [(k, "text") for k in labels], (r for b in rows for r in b))
-            typed = ", ".join(
-                f"{self.session.dialect.value(f'x.{k}', self.graph.table(table).column(c))} AS {k}"
-                for k, c in zip(labels, identity, strict=True)
-            )
-            upto = self.move.ranges[number - 1][1]
-            self.session.execute(
-                f"INSERT INTO {going} SELECT {', '.join(f'g.{k}' for k in labels)}, 0, "
-                f"{upto}, {upto} FROM (SELECT {typed} "
-                f"FROM {self.session.dialect.temp(name)} x) g "
-                f"WHERE NOT EXISTS ({self._in(table, going)})"
-            )
+        rows = home.session.stream(
+            f"SELECT {texts} FROM {there.table(table)} t WHERE {home.ours('t', [mark])}"
+        )
+        name = self.work.name()
+        self.session.load(name, [(k, "text") for k in labels], (r for b in rows for r in b))
+        typed = ", ".join(
+            f"{self.session.dialect.value(f'x.{k}', self.graph.table(table).column(c))} AS {k}"
+            for k, c in zip(labels, identity, strict=True)
+        )
+        self.session.execute(
+            f"INSERT INTO {going} SELECT {', '.join(f'g.{k}' for k in labels)}, {STRAYED}, "
+            f"{upto}, {upto} "
+            f"FROM (SELECT {typed} FROM {self.session.dialect.temp(name)} x) g "
+            f"WHERE NOT EXISTS ({self._in(table, going)})"
+        )
 
     def _carry_keyless(
         self, number: int, span: str, home: End, mark: str, tables: list[str]
@@ -384,7 +392,8 @@ class Removal:
             free = self._free(table, span)
             rows = self.session.query(
                 f"SELECT {self._texts(table)} FROM {going} g JOIN {name} t ON {same} "
-                f"WHERE {free} AND NOT ({self.source.unchanged('t', self.seen)})"
+                f"WHERE {free} AND (g.label = {STRAYED} "
+                f"OR NOT ({self.source.unchanged('t', self.seen)}))"
             )
             if rows:
                 changed[table] = rows
