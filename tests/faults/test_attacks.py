@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from domicile.apply.ends import PostgresEnd
+from domicile.apply.postgres_end import PostgresEnd
 from tests.faults.estate import read
 from tests.faults.trials import Bench, Place, Zygote
 

@@ -27,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from domicile.apply import ends, move, objects
+from domicile.apply import move, objects, postgres_end, sqlite_end
 from domicile.cli import apply, main, plan, verify  # noqa: F401 - imported once, for all children
 from domicile.errors import Stopped, StoreUnreachable
 from domicile.evidence.log import Log
@@ -82,8 +82,8 @@ class Faults:
     def install(self) -> None:
         """Wrap every durable write of apply."""
         lost = lambda _: StoreUnreachable("store", "the connection was lost")  # noqa: E731
-        self.wrap(ends.PostgresEnd, "commit", lost)
-        self.wrap(ends.SqliteEnd, "commit", lost)
+        self.wrap(postgres_end.PostgresEnd, "commit", lost)
+        self.wrap(sqlite_end.SqliteEnd, "commit", lost)
         self.wrap(state.State, "write", lambda _: Stopped("the state could not be written"))
         calls = Calls()
         setattr(files_folder, "os", calls)  # noqa: B010 - what the module calls `os`

@@ -15,8 +15,6 @@ from domicile.apply.alone import alone, stopping
 from domicile.apply.approved import check_approved
 from domicile.apply.context import Run
 from domicile.apply.ends import End, end_of
-from domicile.apply.lake import LakeMove
-from domicile.apply.lake_swap import settle
 from domicile.apply.move import Move
 from domicile.apply.objects import ObjectMove, settle_files
 from domicile.apply.purge import purge, refresh
@@ -32,8 +30,8 @@ from domicile.law.model import Mandate
 from domicile.plan.declared import declarations
 from domicile.plan.document import Document
 from domicile.plan.planner import Outcome, Planner
-from domicile.stores.base import CanWrite, Session, Store
-from domicile.stores.parquet_session import ParquetSession
+from domicile.stores.base import CanView, CanWrite, Session, Store
+from domicile.survey.lake_journal import LakeJournal
 from domicile.survey.lake_kept import Kept
 from domicile.survey.state import State
 from domicile.survey.survey import Survey
@@ -115,7 +113,11 @@ def _apply(
     kept = Kept(run.state.path.parent, estate.digest)
     while True:
         run.postponed, run.again = 0, False
-        settle(run, estate)
+        lakes = any(store.kind == "file" for store in estate.stores)
+        if lakes or LakeJournal(run.state).unsettled():
+            from domicile.apply.lake_swap import settle  # what moves lakes takes long to load
+
+            settle(run, estate)
         settle_files(run, estate)
         _settle(run, estate)
         ends = Ends()
@@ -220,7 +222,11 @@ def _carry_out(run: Run, outcome: Outcome, ends: Ends, moved: dict[str, int]) ->
                if outcome.labels.action(n) == action):  # fmt: skip
             with run.state.transaction():
                 run.state.note_purge(name, closure.going)
-        if isinstance(outcome.cell.session, ParquetSession):
+        if isinstance(outcome.cell.session, CanView):
+            from domicile.apply.lake import LakeMove
+            from domicile.stores.parquet_session import ParquetSession
+
+            assert isinstance(outcome.cell.session, ParquetSession)  # no other session has views
             there = home.session if home else None
             assert there is None or isinstance(there, ParquetSession)  # plan sends files to files
             rows_of = LakeMove(run, outcome, action, outcome.cell.session, there).carry_out()

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domicile.apply.context import Run
-from domicile.apply.ends import End, PostgresEnd
-from domicile.apply.lake import create_schema as create_lake_schema
+from domicile.apply.ends import End
+from domicile.apply.postgres_end import PostgresEnd
 from domicile.errors import PlanRefused
 from domicile.estate.model import Estate
 from domicile.estate.names import parse_table
 from domicile.plan.planner import Outcome
-from domicile.stores.parquet import ParquetStore
-from domicile.stores.parquet_session import ParquetSession
+from domicile.stores.base import Store
 from domicile.stores.postgres import PostgresStore
 from domicile.stores.postgres_schema import create_schema
 from domicile.stores.postgres_sequences import advance_sequences
@@ -46,10 +45,8 @@ def make_schemas(run: Run, survey: Survey, outcomes: Sequence[Outcome]) -> bool:
                 if isinstance(home.session, SqliteWriteSession):
                     home.session.rollback()  # its lock on the file; nothing was written yet
                 create_sqlite_schema(source, home.store)
-            elif isinstance(outcome.cell.session, ParquetSession) and isinstance(
-                home.store, ParquetStore
-            ):
-                create_lake_schema(outcome.cell.session, home.store.root)
+            elif source.capabilities.kind == home.store.capabilities.kind == "parquet":
+                _make_lake(outcome, home.store)
             else:
                 raise PlanRefused(
                     f"store {home.name} is empty, and its schema cannot be made from a store of "
@@ -62,8 +59,19 @@ def make_schemas(run: Run, survey: Survey, outcomes: Sequence[Outcome]) -> bool:
             )  # fmt: skip
             run.flush()
             # Rows of a lake go home without the home's session: nothing is to be planned anew.
-            made = made or not isinstance(home.store, ParquetStore)
+            made = made or home.store.capabilities.kind != "parquet"
     return made
+
+
+def _make_lake(outcome: Outcome, home: Store) -> None:
+    # Only here: what reads lakes takes long to load.
+    from domicile.apply.lake import create_schema as create_lake_schema
+    from domicile.stores.parquet import ParquetStore
+    from domicile.stores.parquet_session import ParquetSession
+
+    assert isinstance(outcome.cell.session, ParquetSession)
+    assert isinstance(home, ParquetStore)
+    create_lake_schema(outcome.cell.session, home.root)
 
 
 def finish_tables(home: End, tables: Sequence[str]) -> None:

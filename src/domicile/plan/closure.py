@@ -15,6 +15,7 @@ For one action (rows going from a source to a home, or being erased):
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from domicile.errors import StoreRefused
 from domicile.plan.exports import Exports
@@ -22,10 +23,12 @@ from domicile.plan.home import Home
 from domicile.plan.route import Join, Route, along
 from domicile.plan.verdicts import COLLISION, EXPORT, NO_STUB, SPLIT, Verdicts
 from domicile.survey.graph import Edge
-from domicile.survey.lake_rows import Told
 from domicile.survey.people import BLOCK, action
 from domicile.survey.stubs import Stubs
 from domicile.survey.work import Work
+
+if TYPE_CHECKING:
+    from domicile.survey.lake_rows import Told
 
 SAMPLED = 200_000
 """Rows of a larger table that are looked at to guess how many of it go."""

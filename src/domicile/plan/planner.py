@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -16,10 +16,10 @@ from domicile.plan.home import Home
 from domicile.plan.objects import FilePlan, identity_of
 from domicile.plan.verdicts import FILE, MISFIT, NO_HOME, REPORT, Verdicts
 from domicile.plan.written import Written
+from domicile.stores.base import CanView
 from domicile.survey.ghosts import ghosts_of
-from domicile.survey.lake_people import lookups_of
 from domicile.survey.objects import labels_of_folders
-from domicile.survey.ownership import Ownership
+from domicile.survey.ownership import Looks, Ownership
 from domicile.survey.survey import Cell, Survey
 
 
@@ -121,6 +121,11 @@ class Planner:
             tables[name] = register.number(labels.label, seen, start, prefix)
             spans[name] = (start + 1, start + sum(seen.values()))
             start += sum(seen.values())
+        lookups: Mapping[str, Looks] = {}
+        if isinstance(cell.session, CanView):
+            from domicile.survey.lake_people import lookups_of  # it takes long to load
+
+            lookups = lookups_of(cell.people)
         ownership = Ownership(
             cell.session,
             cell.graph,
@@ -128,7 +133,7 @@ class Planner:
             prefix=prefix,
             stubs=cell.stubs,
             ghosts=ghosts_of(cell.session, cell.graph, cell.people, tables, cell.ghosts, prefix),
-            lookups=lookups_of(cell.people),
+            lookups=lookups,
             # A row found later along its way could be one whose file was not copied.
             in_place=self.in_place and not self.files and cell.session.dialect.name == "postgres",
         )

@@ -8,12 +8,16 @@ lists (k1 … kn, label, reason). `split[T]` lists the rows of `joint: split` ab
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from domicile.stores.base import Session
 from domicile.survey.graph import Graph, resolve
-from domicile.survey.lake_rows import Told
 from domicile.survey.ownership import Ownership
 from domicile.survey.people import BLOCK, STAYS, UNKNOWN, action
 from domicile.survey.work import Work
+
+if TYPE_CHECKING:
+    from domicile.survey.lake_rows import Told
 
 JOINT, NO_AUTHOR, SPLIT, COLLISION, NO_STUB, LEGAL, BLOCKED, FILE, EXPORT = (
     "joint", "author", "split", "collision", "stub", "legal hold", "blocked", "file", "export",

@@ -109,6 +109,15 @@ class Session(Protocol):
         ...
 
 
+@runtime_checkable
+class CanView(Protocol):
+    """A session that keeps queries of what is cheaper to read again than to copy: a lake's."""
+
+    def view(self, name: str, select: str) -> None:
+        """A temporary view of that name."""
+        ...
+
+
 class Store(Protocol):
     """One declared store, opened. Instances are made by `stores.open_store`."""
 

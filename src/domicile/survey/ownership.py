@@ -14,13 +14,15 @@ joint exactly when `lo` and `hi` differ.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from domicile.stores.base import Dialect, Session
 from domicile.stores.schema import Column, Kind
 from domicile.survey.graph import Edge, Graph
-from domicile.survey.lake_rows import Told
 from domicile.survey.work import Work
+
+if TYPE_CHECKING:
+    from domicile.survey.lake_rows import Told
 
 ENDS = ("lo", "hi", "pmin", "pmax")
 

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 
 from domicile.estate.countries import country_code
 from domicile.estate.model import Path, Subject
-from domicile.stores.base import Row, Session
-from domicile.stores.parquet_session import ParquetSession
+from domicile.stores.base import CanView, Row, Session
 from domicile.survey.graph import Graph, resolve
 from domicile.survey.ownership import Shapes
 
@@ -104,7 +103,7 @@ class People:
             for k, c in zip(self.keys, self.subject.key, strict=True)
         )
         if table:
-            if isinstance(self.session, ParquetSession):
+            if isinstance(self.session, CanView):
                 self._create(f"{self._raw}_kept", f"SELECT * FROM {self.raw}")
                 self.raw = dialect.temp(f"{self._raw}_kept")
             self.session.execute(
@@ -331,7 +330,7 @@ class People:
 
     def _read(self, name: str, select: str) -> None:
         """What the register says: kept, but for a lake, where reading it again costs less."""
-        if isinstance(self.session, ParquetSession):
+        if isinstance(self.session, CanView):
             self.session.view(name, select)
         else:
             self._create(name, select)

@@ -10,15 +10,13 @@ from types import TracebackType
 
 from domicile.errors import DeclarationError
 from domicile.estate import model
-from domicile.stores.base import CanTellPlace, Session, Store
+from domicile.stores.base import CanTellPlace, CanView, Session, Store
 from domicile.stores.files import FilesStore, open_files
-from domicile.stores.parquet_session import ParquetSession
 from domicile.stores.registry import open_store
 from domicile.stores.schema import Schema
 from domicile.survey.ghosts import Ghost
 from domicile.survey.graph import Graph, build
 from domicile.survey.lake_kept import Kept
-from domicile.survey.lake_people import LakePeople
 from domicile.survey.people import GONE, People
 from domicile.survey.state import State
 from domicile.survey.stubs import Stubs
@@ -109,8 +107,8 @@ class Survey:
                 self._away(cell, subject)
             remote = {e.subject for edges in cell.graph.edges.values() for e in edges if e.subject}
             for name in sorted(remote):
-                if isinstance(cell.session, ParquetSession):
-                    cell.people[name] = self._in_lake(cell, cell.session, name)
+                if isinstance(cell.session, CanView):
+                    cell.people[name] = self._in_lake(cell, name)
                     continue
                 people = People(cell.session, cell.graph, self.estate.subject(name))
                 people.add(
@@ -122,13 +120,18 @@ class Survey:
                 )
                 cell.people[name] = people
 
-    def _in_lake(self, cell: Cell, session: ParquetSession, name: str) -> LakePeople:
+    def _in_lake(self, cell: Cell, name: str) -> People:
         """People of a register elsewhere to whom rows of a lake refer."""
+        # Only here: what reads lakes takes long to load.
+        from domicile.stores.parquet_session import ParquetSession
+        from domicile.survey.lake_people import LakePeople
+
+        assert isinstance(cell.session, ParquetSession)  # no other session has views
         subject = self.estate.subject(name)
         cells = (c for c in self.of(subject.register.holds) if name in c.people)
         others = [c.people[name] for c in cells]
         ordinal = self.estate.subjects.index(subject)
-        return LakePeople(session, cell.graph, subject, others, ordinal, self.kept)
+        return LakePeople(cell.session, cell.graph, subject, others, ordinal, self.kept)
 
     def _open(self, declared: model.Store) -> None:
         if declared.files:
