@@ -49,8 +49,10 @@ class World:
             sent.append(message)
 
         given = {"x-api-key": "k" * 64, **(headers or {})}
+        path, _, query = path.partition("?")
         scope = {
-            "type": "http", "path": path, "method": "POST",
+            "type": "http", "path": path, "method": "POST" if body else "GET",
+            "query_string": query.encode(),
             "headers": [(k.lower().encode(), v.encode()) for k, v in given.items()],
         }  # fmt: skip
         asyncio.run(self.enforcer.point(scope, receive, send))

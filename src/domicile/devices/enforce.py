@@ -59,7 +59,9 @@ class Enforcer:
         if not any(rule.otherwise == "block" for rule in self.ban.rules):
             raise UsageError("no mandate of the estate asks to block a device")
         self.tally = Tally(self.state, self.estate.name)
-        self.point = Point(self.ban, self.estate.devices, self.key, self.tally, self.clock)
+        self.point = Point(
+            self.ban, self.estate.devices, self.key, self.tally, self.clock, self.estate_file
+        )
         self._record: DeviceRecord | None = None
         self._version = -1
         self._history = -1

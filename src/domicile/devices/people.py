@@ -7,6 +7,7 @@ who is not in it is written to at their user name where that is an address.
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,12 @@ class People:
         self._language = settings.language
         self._known = _read(Path(settings.people), settings.language) if settings.people else {}
         self._accounts = {person.account: person for person in self._known.values()}
+        local = Counter(user.partition("@")[0] for user in self._known)
+        self._locals = {
+            name: person
+            for user, person in self._known.items()
+            if local[name := user.partition("@")[0]] == 1
+        }
 
     def of(self, owner: str) -> Person:
         """The owner of that user name, in small letters."""
@@ -45,7 +52,8 @@ class People:
 
     def logs_in_as(self, account: str) -> Person:
         """The person behind an account of a mail or web server."""
-        return self._accounts.get(account.casefold()) or self.of(account.casefold())
+        name = account.casefold()
+        return self._accounts.get(name) or self._locals.get(name) or self.of(name)
 
     def is_owner(self, account: str, owners: tuple[str, ...]) -> bool:
         """Whether an account is one of the owners'; a local part stands for its address."""

@@ -1,17 +1,21 @@
 """The decision point: one ASGI application that every mail and web server asks.
 
     POST /dovecot     Dovecot's auth policy            GET /forward    nginx, Caddy, Traefik
+    GET, POST /owner/LINK     the page of one owner
 
-Who asks must send the key (`X-API-Key`). What cannot be decided is refused, unless every clause
-concerned says `when_down: open`; then each pass is in the log before it is answered.
+Who asks for a decision must send the key (`X-API-Key`). What cannot be decided is refused, unless
+every clause concerned says `when_down: open`; then each pass is in the log before it is answered.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -32,6 +36,7 @@ MAX_BODY = 64 * 1024
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
+HTML = b"text/html; charset=utf-8"
 
 
 class Point:
@@ -39,8 +44,9 @@ class Point:
 
     def __init__(
         self, ban: Ban, settings: DeviceSettings, key: str, tally: Tally,
-        clock: Callable[[], datetime],
+        clock: Callable[[], datetime], estate_file: Path,
     ) -> None:  # fmt: skip
+        self.estate_file = estate_file
         self.ban, self.settings, self.tally, self.clock = ban, settings, tally, clock
         self.table: Table | None = None
         self._key = key.encode()
@@ -83,6 +89,8 @@ class Point:
             known = 0 if self.table is None else len(self.table)
             body = msgspec.json.encode({"ready": self.table is not None, "devices": known})
             await reply(send, 200 if self.table is not None else 503, body, JSON)
+        elif path.startswith("/owner/"):
+            await self._owner(scope, receive, send)
         elif not hmac.compare_digest(headers.get(b"x-api-key", b""), self._key):
             await reply(send, 401, b"the key is missing or wrong\n", TEXT)
         elif path == "/dovecot":
@@ -91,6 +99,36 @@ class Point:
             await self._forward(headers, send)
         else:
             await reply(send, 404, b"nothing is decided here\n", TEXT)
+
+    async def _owner(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The owner's page, which needs its link and no key."""
+        from domicile.devices import owner
+
+        token, query = scope["path"].removeprefix("/owner/"), _fields(scope["query_string"])
+        safe = (
+            (b"content-security-policy", owner.policy().encode()),
+            (b"referrer-policy", b"no-referrer"),  # the address is the key
+            (b"x-content-type-options", b"nosniff"),
+        )
+        refused = 0
+        try:
+            if scope["method"] == "POST":
+                form = _fields(await body_of(receive))
+                refused = await asyncio.to_thread(
+                    owner.say, self.estate_file, token, form, self.clock()
+                )
+                if refused == 303:
+                    await reply(send, 303, b"", TEXT, (b"location", b"?"), *safe)
+                    return
+            status, text = await asyncio.to_thread(
+                owner.page, self.estate_file, token, query.get("lang", ""), self.clock()
+            )
+        except TooLongError:
+            await reply(send, 413, b"too long\n", TEXT)
+        except DomicileError:
+            await reply(send, 503, b"try again later\n", TEXT)
+        else:
+            await reply(send, refused or status, text.encode(), HTML, *safe)
 
     async def _dovecot(self, receive: Receive, send: Send) -> None:
         try:
@@ -116,6 +154,14 @@ class Point:
 
 class TooLongError(Exception):
     """A request is longer than any that is asked here."""
+
+
+def _fields(text: bytes) -> dict[str, str]:
+    """The fields of a query or a form; of several by one name the last."""
+    try:
+        return dict(parse_qsl(text.decode(), max_num_fields=20))
+    except ValueError:
+        return {}
 
 
 async def body_of(receive: Receive, most: int = MAX_BODY) -> bytes:
