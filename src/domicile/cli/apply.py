@@ -57,7 +57,7 @@ def show(done: dict[str, Any], out: Output) -> None:
     for files in done["files"]:
         where = f"carried to {files['to']}" if files["to"] else "erased"
         out.say(
-            f"{files['store']}: {files['files']:,} files of {files['table']}, "
+            f"{files['store']}: {counted(files['files'], 'file')} of {files['table']}, "
             f"{files['bytes']:,} bytes, {where}"
         )
     if done["held"]:

@@ -54,7 +54,8 @@ def figures(document: Doc, mandates: Sequence[str]) -> Doc:
     acting = [step for step in document["steps"] if step["op"] in ("move", "erase")]
     return {
         "mandates": list(mandates),
-        "people": sum(each["people"] for each in document["people"]),
+        # Whose files may go is somebody whose rows are counted.
+        "people": sum(each["people"] for each in document["people"] if "of" not in each),
         "findings": len(document["findings"]),
         "steps": len(document["steps"]),
         "leaving": sum(step["rows"] for step in acting),

@@ -78,6 +78,7 @@ class FilePlan:
         """For each concerned folder, whose files may be acted on, as `Outcome.identity` says it."""
         return [
             identity_of(self.objects.stores[n].name, *self._acted_on.get(n, (0, 0)))
+            | {"of": "files"}
             for n in self.concerned()
         ]
 
