@@ -90,7 +90,9 @@ def test_every_kind_parses_and_says_who_enforces_it(tmp_path: Path) -> None:
     assert access.body["not_country"] == ["CN", "HK"]
     assert access.body["otherwise"] == "deny"
     assert mandate.protects.categories == ("user",)
-    assert [name for name in KINDS if is_enforced(name)] == ["store", "install"]
+    assert [name for name in KINDS if is_enforced(name)] == [
+        "store", "use", "answer", "report", "offer", "install",
+    ]  # fmt: skip
     assert enforced_by("store") == "plan, apply and verify"
     assert enforced_by("install") == "devices"
     later = [name for name in KINDS if not is_enforced(name)]

@@ -141,6 +141,7 @@ def _document(
 
 def _flows(estate: Estate, mandates: Sequence[Mandate], day: date) -> list[dict[str, Any]]:
     from domicile.law.flows import flow_findings
+    from domicile.law.offers import offer_findings
 
     return [
         {
@@ -153,6 +154,17 @@ def _flows(estate: Estate, mandates: Sequence[Mandate], day: date) -> list[dict[
             "reason": found.reason,
         }
         for found in flow_findings(estate, mandates, day)
+    ] + [
+        {
+            "mandate": found.mandate,
+            "clause": found.clause,
+            "state": found.state,
+            "flow": found.shown,
+            "categories": [],
+            "over": None,
+            "reason": found.reason,
+        }
+        for found in offer_findings(estate, mandates, day)
     ]
 
 
@@ -185,8 +197,8 @@ def _show(out: Output, document: dict[str, Any]) -> None:
     )
     if document["findings"]:
         out.table(
-            "Flows that a clause forbids, or perhaps",
-            ["clause", "flow", "state", "why"],
+            "Flows and services that a clause forbids, or perhaps",
+            ["clause", "flow or service", "state", "why"],
             [
                 [f"{f['mandate']}/{f['clause']}", f["flow"], f["state"], f["reason"] + _above(f)]
                 for f in document["findings"]

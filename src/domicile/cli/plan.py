@@ -57,7 +57,8 @@ def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
     flows = [f for f in findings if f.get("flow")]
     if flows:
         out.table(
-            "Flows: only you can stop them", ["mandate", "clause", "flow", "state", "why"],
+            "Flows and services: only you can stop them",
+            ["mandate", "clause", "which", "state", "why"],
             [[f["mandate"], f["clause"], f["flow"], f["state"], f["reason"]] for f in flows],
         )  # fmt: skip
     if document["thresholds"]:

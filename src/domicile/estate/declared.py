@@ -17,6 +17,7 @@ from domicile.estate.model import (
     LegalHold,
     Link,
     ObjectRule,
+    Service,
     Store,
     Subject,
     TableName,
@@ -286,6 +287,26 @@ def flows(document: Document, stores: Sequence[Store]) -> tuple[Flow, ...]:
             )
         )
     return tuple(result)
+
+
+def services(document: Document) -> tuple[Service, ...]:
+    """What is offered to people, and where. Raises DeclarationError."""
+    return tuple(
+        Service(
+            name=name,
+            publisher=body["publisher"],
+            countries=tuple(
+                sorted(
+                    {
+                        country(document, ("services", name, "countries", at), text)
+                        for at, text in enumerate(body["countries"])
+                    }
+                )
+            ),
+            monthly_users=body.get("monthly_users"),
+        )
+        for name, body in document.data.get("services", {}).items()
+    )
 
 
 def legal_holds(

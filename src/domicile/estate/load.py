@@ -54,6 +54,7 @@ def load_estate(path: str | Path, env: Mapping[str, str] = os.environ) -> Estate
         witnesses=trust.witnesses(document),
         fleets=fleets.fleets(document),
         devices=fleets.settings(document),
+        services=declared.services(document),
         watchers=tuple(data.get("watch", {}).get("to", ())),
     )
 

@@ -169,6 +169,16 @@ class Witness:
 
 
 @dataclass(frozen=True)
+class Service:
+    """What is offered to people, by whom and where."""
+
+    name: str
+    publisher: str
+    countries: tuple[str, ...]
+    monthly_users: int | None = None
+
+
+@dataclass(frozen=True)
 class LegalHold:
     """Art. 17(3) GDPR or litigation: stops erasure of what it names, visibly."""
 
@@ -274,6 +284,7 @@ class Estate:
     witnesses: tuple[Witness, ...] = ()
     fleets: tuple[Fleet, ...] = ()
     devices: DeviceSettings = DeviceSettings()
+    services: tuple[Service, ...] = ()
     watchers: tuple[str, ...] = ()  # addresses that the watch tells
 
     def store(self, name: str) -> Store:

@@ -1,0 +1,196 @@
+"""A breach of a store: whose data of which categories lay there, and who must be told by when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from domicile.errors import EvidenceError, UsageError
+from domicile.estate.countries import country_name
+from domicile.estate.document import suggestion
+from domicile.estate.load import load_estate
+from domicile.evidence.place import read_log, state_directory
+from domicile.law.clocks import due_time
+from domicile.law.load import load_mandates
+from domicile.law.model import Mandate
+from domicile.survey.datamap import NO_COUNTRY, make_map
+
+Doc = dict[str, Any]
+
+
+def breach(
+    path: Path, store: str, since: date, until: date, aware: datetime,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Doc:  # fmt: skip
+    """Whose data lay in a store from one day to another, by country, and the duties that follow.
+
+    People are those that the map of today finds there, and those that surveys of the time recorded
+    in the log: the most of either, since some may have left. Raises DomicileError.
+    """
+    if until < since:
+        raise UsageError(f"--until {until} is before --since {since}")
+    estate = load_estate(path)
+    names = [each.name for each in estate.stores]
+    if store not in names:
+        raise UsageError(
+            f"got {store}, expected a declared store",
+            hint=suggestion(store, names, names="Declared"),
+        )
+    seen = make_map(path, until, progress)
+    place = next(s for s in seen["stores"] if s["name"] == store)
+    people = _people(seen, store)
+    surveys = _then(path, store, since, until)
+    for then in surveys:
+        for key, count in then.items():
+            people[key] = max(people.get(key, 0), count)
+    mandates = load_mandates(estate, (), until)
+    by_country: dict[str, int] = {}
+    for (_, residence), count in people.items():
+        by_country[residence] = by_country.get(residence, 0) + count
+    return {
+        "version": 1,
+        "estate": estate.name,
+        "controller": estate.controller.name if estate.controller else None,
+        "store": store,
+        "country": place["country"],
+        "operator": place["operator"],
+        "since": since.isoformat(),
+        "until": until.isoformat(),
+        "aware": aware.astimezone(UTC).isoformat(timespec="minutes"),
+        "surveys": len(surveys),
+        "people": [
+            {"country": code or None, "people": count}
+            for code, count in sorted(by_country.items(), key=lambda pair: (-pair[1], pair[0]))
+        ],
+        "tables": [
+            {"table": t["name"], "rows": t["rows"], "categories": t["categories"]}
+            for t in place["tables"]
+            if t["categories"]
+        ],
+        "categories": sorted({c for t in place["tables"] for c in t["categories"]}),
+        "tell": _tell(mandates, by_country, aware, until),
+    }
+
+
+def _people(seen: Mapping[str, Any], store: str) -> dict[tuple[str, str], int]:
+    """People by (subject, residence), of the register there or of rows about them."""
+    found: dict[tuple[str, str], int] = {}
+    for line in (*seen["people"], *seen["elsewhere"]):
+        if line["store"] == store:
+            key = line["subject"], line["residence"] or ""
+            found[key] = found.get(key, 0) + line["people"]
+    return found
+
+
+def _then(path: Path, store: str, since: date, until: date) -> list[dict[tuple[str, str], int]]:
+    """What surveys of the time recorded: those of these days, and the last one before them."""
+    try:
+        log = read_log(state_directory(path))
+        every = [log.entry(number) for number in range(log.size)]
+    except EvidenceError:
+        return []
+    surveys = [e for e in every if e["kind"] == "survey" and "people" in e]
+    before = [e for e in surveys if e["time"][:10] < since.isoformat()][-1:]
+    during = [e for e in surveys if since.isoformat() <= e["time"][:10] <= until.isoformat()]
+    return [_recorded(entry["people"], store) for entry in (*before, *during)]
+
+
+def _recorded(people: Iterable[Mapping[str, Any]], store: str) -> dict[tuple[str, str], int]:
+    return {
+        (p["subject"], "" if p["residence"] == NO_COUNTRY else p["residence"]): p["people"]
+        for p in people
+        if p["store"] == store
+    }
+
+
+def _tell(
+    mandates: Sequence[Mandate], by_country: Mapping[str, int], aware: datetime, day: date
+) -> list[Doc]:
+    """A line for each duty on a breach and each country whose people it protects."""
+    lines: list[Doc] = []
+    for mandate in mandates:
+        for clause in mandate.clauses:
+            if clause.kind != "report" or clause.body.get("on") != "breach":
+                continue
+            if not mandate.binds(clause, day):
+                continue
+            protects = mandate.protects
+            due = due_time(clause, aware)
+            for code, count in sorted(by_country.items()):
+                known = not protects.residence or code in protects.residence
+                if not known and (code or protects.unknown_residence != "protect"):
+                    continue
+                lines.append({
+                    "mandate": mandate.id,
+                    "clause": clause.id,
+                    "to": list(clause.body["to"]),
+                    "country": code or None,
+                    "people": count,
+                    "by": due.astimezone(UTC).isoformat(timespec="minutes") if due else None,
+                    "verified": clause.body.get("verified"),
+                })  # fmt: skip
+    return sorted(lines, key=lambda line: (line["by"] or "", line["country"] or "~"))
+
+
+_WORDS = {
+    "en": {
+        "title": "Notice of a personal data breach (draft)", "who": "Controller",
+        "what": "What happened", "fill": "[to be filled in]", "where": "Where",
+        "when": "From {since} to {until}; noticed {aware}",
+        "people": "People whose data lay there", "data": "Categories of data",
+        "rows": "Records", "likely": "Likely consequences", "done": "Measures taken and proposed",
+        "contact": "Contact for more information", "tell": "Who is told, by when",
+        "unknown": "unknown residence", "by": "by", "soon": "without delay",
+        "note": "Counts are of the data map and of the surveys of the time ({surveys}), and say "
+                "what lay in the store, not what was taken.",
+    },
+    "nl": {
+        "title": "Melding van een inbreuk op persoonsgegevens (concept)",
+        "who": "Verwerkingsverantwoordelijke",
+        "what": "Wat er is gebeurd", "fill": "[in te vullen]",
+        "where": "Waar", "when": "Van {since} tot en met {until}; ontdekt {aware}",
+        "people": "Mensen van wie daar gegevens lagen", "data": "Categorieën van gegevens",
+        "rows": "Records", "likely": "Waarschijnlijke gevolgen",
+        "done": "Genomen en voorgestelde maatregelen", "contact": "Contact voor meer informatie",
+        "tell": "Wie het hoort, en wanneer uiterlijk", "unknown": "woonplaats onbekend",
+        "by": "uiterlijk", "soon": "onverwijld",
+        "note": "De aantallen komen uit de gegevenskaart en de metingen van toen ({surveys}); zij "
+                "zeggen wat er lag, niet wat er is weggenomen.",
+    },
+}  # fmt: skip
+
+
+def drafted(document: Doc, language: str) -> str:
+    """The notice as Article 33(3) GDPR asks for it, as Markdown; what nobody but you knows is left
+    open. `language`: en or nl."""
+    words = _WORDS[language]
+    when = words["when"].format(**document)
+    lines = [
+        f"# {words['title']}", "",
+        f"**{words['who']}**: {document['controller'] or words['fill']}", "",
+        f"**{words['what']}**: {words['fill']}", "",
+        (f"**{words['where']}**: {document['store']} ({document['country']}, "
+        f"{document['operator']}). {when}."), "",
+        f"## {words['people']}", "",
+        *(f"- {_country(line['country'], words)}: {line['people']:,}"
+          for line in document["people"]), "",
+        f"## {words['data']}", "",
+        *(f"- {category}" for category in document["categories"]), "",
+        f"**{words['rows']}**: {sum(t['rows'] for t in document['tables']):,}", "",
+        words["note"].format(**document), "",
+        f"## {words['tell']}", "",
+        *(f"- {', '.join(t['to'])}, {_country(t['country'], words)} ({t['people']:,}): "
+          + (f"{words['by']} {t['by']}" if t["by"] else words["soon"])
+          + f" ({t['mandate']}/{t['clause']})"
+          for t in document["tell"]), "",
+        f"**{words['likely']}**: {words['fill']}", "",
+        f"**{words['done']}**: {words['fill']}", "",
+        f"**{words['contact']}**: {words['fill']}",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _country(code: str | None, words: Mapping[str, str]) -> str:
+    return f"{country_name(code)} ({code})" if code else words["unknown"]
