@@ -5,13 +5,18 @@ from __future__ import annotations
 import resource
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from domicile.evidence.commitments import Commitments
 from domicile.evidence.keys import SigningKey
 from domicile.evidence.log import Log
+from domicile.evidence.reader import LogReader
 from domicile.evidence.verify import fsck
+
+WRITERS = 64
+"""Threads that append one entry at a time and share writes."""
 
 DIGEST = "sha256:" + "ab" * 32
 BATCHES = ((1, 300), (10, 200), (100, 100), (1_000, 50), (10_000, 20))
@@ -46,10 +51,15 @@ def run() -> dict[str, float]:
             rate = size * batches / (time.perf_counter() - start)
             figures[f"durable entries/s in batches of {size:,}"] = rate
         figures["peak memory after the largest, MB"] = _peak()
+        figures[f"durable entries/s one by one, {WRITERS} threads"] = _one_by_one(log)
         start = time.perf_counter()
         for index in range(0, log.size, log.size // 500):
             log.inclusion(index)
         figures["inclusion proofs/s"] = 500 / (time.perf_counter() - start)
+        start = time.perf_counter()
+        for index in range(0, log.size, log.size // 50):
+            LogReader(Path(folder) / "log", key.verifier).inclusion(index)
+        figures["a proof read from tiles by a new reader, ms"] = (time.perf_counter() - start) * 20
         start = time.perf_counter()
         assert fsck(Path(folder) / "log", key.verifier) == []
         figures["fsck, entries/s"] = log.size / (time.perf_counter() - start)
@@ -58,6 +68,20 @@ def run() -> dict[str, float]:
     Commitments(bytes(32)).people("customer", map(str, range(200_000)))
     figures["commitments/s"] = 200_000 / (time.perf_counter() - start)
     return figures
+
+
+def _one_by_one(log: Log, each: int = 100) -> float:
+    """Entries a second, when every thread appends one and waits until it is durable."""
+
+    def append(number: int) -> None:
+        for at in range(each):
+            log.append([entry(number * each + at)])
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for _ in pool.map(append, range(WRITERS)):
+            pass
+    return WRITERS * each / (time.perf_counter() - start)
 
 
 def _peak() -> float:

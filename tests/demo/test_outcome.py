@@ -6,19 +6,24 @@ column of its table. Rows are compared as the text of all their columns.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
 from domicile.demo.platform import COLUMNS
 from domicile.demo.postgres import own, server_account, wheel_programs
 from domicile.demo.stage import ABROAD, DATABASE, HOME, Stage, build, remove
+from domicile.evidence.keys import VerifierKey
+from domicile.evidence.reader import LogReader
 from tests.conftest import ROOT
+from verifier import domicile_verify as verifier
 
 PEOPLE = 1_200
 
@@ -93,13 +98,22 @@ def outcome() -> Iterator[Outcome]:
             remove(stage.directory)
 
 
-def _domicile(stage: Stage, *arguments: str) -> None:
-    done = subprocess.run(
+def _run(stage: Stage, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "domicile", *arguments],
         cwd=stage.directory, env={"PYTHONPATH": str(ROOT / "src")},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def _said(stage: Stage, *arguments: str) -> str:
+    done = _run(stage, *arguments)
     assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def _domicile(stage: Stage, *arguments: str) -> None:
+    _said(stage, *arguments)
 
 
 def _contents(stage: Stage) -> dict[str, dict[str, Rows]]:
@@ -192,3 +206,49 @@ def test_what_is_at_home_besides_are_keys_alone(outcome: Outcome, table: str) ->
 
 def test_the_schemas_are_as_before(outcome: Outcome) -> None:
     assert outcome.schema_after == outcome.schema_before
+
+
+def test_the_evidence_names_nobody_and_outlives_its_key(outcome: Outcome) -> None:
+    """No e-mail, handle, name, street, phone number, address on the network or advertising id of
+    anybody in any byte of the evidence, and no key in any entry; also after the secret is gone."""
+    state = outcome.stage.directory / ".domicile"
+    files = [p.read_bytes() for p in (state / "evidence").rglob("*") if p.is_file()]
+    whole = b"\n".join(files).lower()
+    personal: set[str] = set()
+    for query in (
+        "SELECT unnest(ARRAY[email, full_name, phone, password_hash]) FROM account",
+        "SELECT handle FROM account WHERE length(handle) > 5",
+        "SELECT street FROM address",
+        "SELECT unnest(ARRAY[host(last_ip), advertising_id::text]) FROM device",
+        "SELECT host(ip) FROM watch",
+        "SELECT body FROM message",
+    ):
+        for server in outcome.stage.servers.values():
+            personal |= {v for v in server.sql(DATABASE, query).splitlines() if len(v) > 5}
+    assert len(personal) > 3 * PEOPLE
+    assert [value for value in personal if value.lower().encode() in whole] == []
+    log = LogReader(state / "evidence", VerifierKey.load(state / "keys" / "log.vkey"))
+    texts = set(_strings([entry for _, entry in log.entries()]))
+    assert not texts & set(outcome.before[ABROAD]["account"])  # a key would be a text of its own
+    american = min(outcome.americans)
+    receipt = json.loads(_said(outcome.stage, "receipt", "account", american, "--json"))
+    key = verifier.Key.read((state / "keys" / "log.vkey").read_text())
+    (cut,) = [r for r in receipt["receipts"] if r["statement"]["from"] == ABROAD]
+    assert verifier.audit_receipt(cut, verifier.Log("", key))
+    _domicile(outcome.stage, "log", "destroy-people", "--yes")
+    assert verifier.audit_log([], verifier.Log(str(state / "evidence"), key))
+    assert verifier.audit_receipt(cut, verifier.Log("", key))
+    done = _run(outcome.stage, "receipt", "account", american)
+    assert (done.returncode, "was destroyed" in done.stderr) == (1, True)
+
+
+def _strings(value: object) -> Iterator[str]:
+    """Every text in a document."""
+    if isinstance(value, str):
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if _listed(value) else ():
+        yield from _strings(each)
+
+
+def _listed(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list)

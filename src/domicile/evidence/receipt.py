@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ from domicile.evidence.reader import LogReader
 
 RECEIPTS = "receipts"
 """The directory of trees in the state directory; never published."""
+
+ENTRY = "entry"
+"""Beside a tree: the index of the entry with its root, once it was found."""
 
 Receipt = dict[str, Any]
 
@@ -53,13 +56,10 @@ def receipts(state: Path, log: LogReader, subject: str, key: str) -> Iterator[Re
 
     `key` is the register's, as text; the parts of a composite one with a comma between them.
     """
-    trees = [PeopleTree(d.parent) for d in sorted((state / RECEIPTS).glob("*/tree.json"))]
-    by_root = {tree.description["root"]: tree for tree in trees}
+    directories = [d.parent for d in (state / RECEIPTS).glob("*/tree.json")]
     framed, name = frame(subject.encode()), key.encode()
-    for index, entry in log.entries():
-        tree = by_root.get(entry.get("people_root", ""))
-        if entry["kind"] != "receipts" or tree is None:
-            continue
+    for index, directory in sorted(_noted(log, directories)):
+        tree, entry = PeopleTree(directory), log.entry(index)
         description = tree.description
         salts = key_for(state, description["plan"], description["generation"])
         for statement in description["statements"]:
@@ -72,6 +72,26 @@ def receipts(state: Path, log: LogReader, subject: str, key: str) -> Iterator[Re
                     "statement": statement, "index": at, "path": path,
                     "proof": _proof(log, index, entry),
                 }  # fmt: skip
+
+
+def _noted(log: LogReader, directories: Sequence[Path]) -> Iterator[tuple[int, Path]]:
+    """The index of each tree's entry; a tree whose plan did not come to its end has none.
+
+    An index that was found is kept beside the tree, so that the log is read through once.
+    """
+    waiting: dict[str, Path] = {}
+    for directory in directories:
+        root, kept = PeopleTree(directory).description["root"], directory / ENTRY
+        index = int(kept.read_text("ascii")) if kept.exists() else -1
+        if 0 <= index < log.size and log.entry(index).get("people_root") == root:
+            yield index, directory
+        else:
+            waiting[root] = directory
+    for index, entry in log.entries() if waiting else ():
+        if entry["kind"] == "receipts" and entry["people_root"] in waiting:
+            directory = waiting[entry["people_root"]]
+            (directory / ENTRY).write_text(str(index), "ascii")
+            yield index, directory
 
 
 def _proof(log: LogReader, index: int, entry: Mapping[str, Any]) -> dict[str, Any]:
