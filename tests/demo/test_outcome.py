@@ -231,14 +231,14 @@ def test_the_evidence_names_nobody_and_outlives_its_key(outcome: Outcome) -> Non
     texts = set(_strings([entry for _, entry in log.entries()]))
     assert not texts & set(outcome.before[ABROAD]["account"])  # a key would be a text of its own
     american = min(outcome.americans)
-    receipt = json.loads(_said(outcome.stage, "receipt", "account", american, "--json"))
+    receipt = json.loads(_said(outcome.stage, "receipt", "person", american, "--json"))
     key = verifier.Key.read((state / "keys" / "log.vkey").read_text())
     (cut,) = [r for r in receipt["receipts"] if r["statement"]["from"] == ABROAD]
     assert verifier.audit_receipt(cut, verifier.Log("", key))
     _domicile(outcome.stage, "log", "destroy-people", "--yes")
     assert verifier.audit_log([], verifier.Log(str(state / "evidence"), key))
     assert verifier.audit_receipt(cut, verifier.Log("", key))
-    done = _run(outcome.stage, "receipt", "account", american)
+    done = _run(outcome.stage, "receipt", "person", american)
     assert (done.returncode, "was destroyed" in done.stderr) == (1, True)
 
 
