@@ -27,6 +27,14 @@ def test_members_are_those_of_the_set(numbers: set[int], asked: list[int]) -> No
     assert len(bits) == len(numbers)
 
 
+@given(st.integers(-70_000, 70_000), st.integers(1, 40), st.lists(KEYS))
+def test_members_of_a_run_are_found(least: int, length: int, asked: list[int]) -> None:
+    numbers = set(range(least, least + length))
+    bits = bits_of(numbers, least - 9, least + length + 9)
+    keys = np.array([*asked, least - 1, least, least + length - 1, least + length], np.int64)
+    assert bits.has(keys).tolist() == [int(key) in numbers for key in keys]
+
+
 @given(
     st.sets(st.integers(-70_000, 70_000), min_size=1),
     st.sets(st.integers(-70_000, 70_000), min_size=1),

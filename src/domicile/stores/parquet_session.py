@@ -160,6 +160,8 @@ def opened(
             with translated(store):
                 connection.execute("SET TimeZone = 'UTC'")
                 connection.execute("SET preserve_insertion_order = false")
+                # What is read ahead while somebody works on the last batch.
+                connection.execute("SET streaming_buffer_size = '16MB'")
                 paths = [str(f.path) for table in files.values() for f in table]
                 plain = [p for path in paths if (p := _plain(path)) != path]
                 connection.execute(f"SET allowed_paths = {_list(paths + plain)}")

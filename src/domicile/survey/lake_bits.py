@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 
 import numpy as np
@@ -36,12 +37,28 @@ class Bits:
 
     def has(self, keys: Keys) -> Marks:
         """Which of the keys are in the set."""
+        if self._run is not None:
+            least, most = self._run
+            among: Marks = (keys - least).view(np.uint64) <= np.uint64(most - least)
+            return among
         outside = np.uint64((len(self.bits) - 1) * 8)
         # A key before the first becomes a great number without a sign.
         places = np.minimum((keys - self.first).view(np.uint64), outside).view(np.int64)
         moved = np.left_shift(self.bits.take(places >> 3), (places & 7).astype(np.uint8))
         found: Marks = moved > 127
         return found
+
+    @cached_property
+    def _run(self) -> tuple[int, int] | None:
+        """The ends, where all between them are members: two comparisons tell, and no memory."""
+        filled = np.flatnonzero(self.bits)
+        if not len(filled):
+            return None
+        ends = (int(filled[0]), int(filled[-1]))
+        least, most = (np.flatnonzero(np.unpackbits(self.bits[end : end + 1])) for end in ends)
+        first = self.first + ends[0] * 8 + int(least[0])
+        last = self.first + ends[1] * 8 + int(most[-1])
+        return (first, last) if last - first + 1 == len(self) else None
 
     def __or__(self, other: Bits) -> Bits:
         assert self.first == other.first
