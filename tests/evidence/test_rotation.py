@@ -17,6 +17,7 @@ from domicile.evidence.log import Log
 from domicile.evidence.note import Checkpoint, sign_note
 from domicile.evidence.reader import LogReader
 from domicile.evidence.rotation import follow, rotation
+from domicile.evidence.succession import succeed
 from domicile.evidence.verify import fsck, verify_directory
 from tests.evidence.making import KEY, ORIGIN, entry, make_log
 from verifier import domicile_verify as verifier
@@ -148,3 +149,50 @@ def test_stopped_while_rotating(
     assert fsck(tmp_path / "evidence", first) == []
     assert place.rotate_log_key(tmp_path, "e")[1] == log.size
     assert fsck(tmp_path / "evidence", first) == []
+
+
+@pytest.mark.parametrize("cause", ["lost", "stolen"])
+def test_a_log_whose_key_is_lost_or_stolen_is_succeeded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], cause: str
+) -> None:
+    estate = tmp_path / "estate.yaml"
+    state = place.state_directory(estate)
+    log = place.open_log(state, "Video Store")
+    log.append([entry(1), entry(2)])
+    if cause == "lost":
+        (state / "keys/log.key").unlink()
+    assert main(["log", "succeed", "--cause", cause, "--estate", str(estate), "--json"]) == 0
+    new = VerifierKey.parse(json.loads(capsys.readouterr().out)["key"])
+    assert new.name == "domicile/Video%20Store/2"
+    again = place.open_log(state, "Video Store")
+    assert again.append([entry(3)]) == range(1, 2)
+    said = again.entry(0)
+    assert (said["cause"], said["old_key"], said["size"]) == (cause, str(log.verifier), 2)
+    assert said["root"] == f"sha256:{log.head.root.hex()}"
+    assert fsck(state / "evidence.1", log.verifier) == []  # the old one still verifies
+    assert fsck(state / "evidence", new) == []
+    assert main(["log", "fsck", "--estate", str(estate)]) == 0
+    assert main(["log", "succeed", "--cause", cause, "--estate", str(estate)]) == 0
+    assert place.open_log(state, "Video Store").head.origin == "domicile/Video%20Store/3"
+
+
+@pytest.mark.parametrize("name", ["evidence.1", "log.head.1", "log.vkey.1", "log.key"])
+def test_a_succession_that_was_stopped_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    log = place.open_log(tmp_path, "e")
+    log.append([entry(1)])
+    real = Path.rename
+
+    def rename(self: Path, target: Path) -> Path:
+        if target.name == name and self.name != "log.key.next":
+            raise OSError(28, "No space left on device")
+        return real(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", rename)
+        with pytest.raises(EvidenceError, match="No space left"):
+            succeed(tmp_path, "e", "stolen")
+    key = succeed(tmp_path, "e", "stolen")
+    assert place.open_log(tmp_path, "e").entry(0)["old_key"] == str(log.verifier)
+    assert fsck(tmp_path / "evidence", key) == []

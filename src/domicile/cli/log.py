@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from domicile.cli.log_keys import cosign, destroy_people, keygen, rotate, rotate_people
+from domicile.cli.log_keys import cosign, destroy_people, keygen, rotate, rotate_people, succeed
 from domicile.cli.output import Output, estate_option, output_options
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def fsck(estate: Path, evidence: Path | None, key: str | None, out: Output) -> i
     return 1 if wrong else 0
 
 
-for each in (keygen, cosign, rotate):
+for each in (keygen, cosign, rotate, succeed):
     command.add_command(each)
 command.add_command(rotate_people, "rotate-people")
 command.add_command(destroy_people, "destroy-people")

@@ -44,6 +44,23 @@ def rotate(estate: Path, out: Output) -> int:
     return 0
 
 
+@click.command(short_help="Begin a new log, when the key was lost or stolen.")
+@estate_option
+@click.option("--cause", type=click.Choice(["lost", "stolen"]), required=True,
+              help="What became of the signing key.")  # fmt: skip
+@output_options
+def succeed(estate: Path, cause: str, out: Output) -> int:
+    """End the log as it is and begin another, whose first entry names the old one's last head.
+
+    Hand the new verifier key on by another way than the log, as you did the first.
+    """
+    from domicile.evidence.succession import succeed as begin
+
+    key = begin(*_estate(estate), cause)
+    out.emit({"key": str(key)}, lambda: out.say(f"a new log begins, signed by {key}"))
+    return 0
+
+
 @click.command(short_help="Let new commitments derive from a new secret.")
 @estate_option
 @output_options
@@ -131,9 +148,12 @@ def _estate(file: Path) -> tuple[Path, str]:
     from domicile.evidence.place import state_directory, verifier_path
 
     state = state_directory(file)
-    if not verifier_path(state).exists():
+    current = verifier_path(state)
+    before = sorted(current.parent.glob(f"{current.name}.[0-9]*"))  # a succession was stopped
+    key = current if current.exists() or not before else before[-1]
+    if not key.exists():
         raise UsageError(
             f"there is no log beside {file}", hint="name the estate with --estate; plan starts it"
         )
-    origin = VerifierKey.load(verifier_path(state)).name
-    return state, unquote(origin.removeprefix("domicile/"))
+    origin = VerifierKey.load(key).name
+    return state, unquote(origin.removeprefix("domicile/").partition("/")[0])

@@ -78,7 +78,10 @@ def open_log(state: Path, estate_name: str) -> Log:
         key = SigningKey.load(path)
         if not public.exists():
             public.write_text(f"{key.verifier}\n", "utf-8")
-    return Log.open(directory, origin=origin_of(estate_name), key=key, memory=path.parent)
+    origin = origin_of(estate_name)
+    if key.name.startswith(f"{origin}/"):  # of a log that succeeded another (`succession.py`)
+        origin = key.name
+    return Log.open(directory, origin=origin, key=key, memory=path.parent)
 
 
 def rotate_log_key(state: Path, estate_name: str) -> tuple[VerifierKey, int]:
