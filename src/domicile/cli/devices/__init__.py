@@ -12,6 +12,7 @@ from domicile.cli.devices.explain import explain
 from domicile.cli.devices.list import list_
 from domicile.cli.devices.notify import notify
 from domicile.cli.devices.policy import policy
+from domicile.cli.devices.report import report
 from domicile.cli.devices.show import show
 from domicile.cli.devices.sync import sync
 
@@ -25,5 +26,5 @@ def command() -> None:
     """
 
 
-for each in (sync, list_, show, explain, notify, enforce, policy):
+for each in (sync, list_, show, explain, notify, enforce, policy, report):
     command.add_command(each)
