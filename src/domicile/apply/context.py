@@ -42,6 +42,7 @@ class Run:
     progress: Callable[[str, int], None] = lambda _what, _rows: None
     principal: str = ""  # a commitment to whoever approved the plan
     postponed: int = 0  # rows that changed under way: the next round takes them
+    rounds: int = 0  # rounds before this one, in each of which something changed under way
     again: bool = False  # another round is needed, although nothing changed under way
     started: bool = False  # this run may have changed something
     entries: list[dict[str, Any]] = field(default_factory=list)

@@ -26,8 +26,13 @@ from domicile.survey.ghosts import describe
 from domicile.survey.state import Keys
 from domicile.survey.stubs import Stubs
 
-BATCH_ROWS = 3_000_000
-"""Rows aimed at for a batch: large enough for the stores' own speed, small enough to redo."""
+BATCH_ROWS = 6_000_000
+"""Rows aimed at for a batch: few readings of a table whose people's rows lie scattered, and not too
+many to redo."""
+
+SMALLER = 4
+"""How many times smaller batches are in each further round: where writers are at work, the fewer
+rows a batch has, the likelier nothing of it changes while it is deleted."""
 
 KEPT = -1
 """The number of a batch that carries nothing: copies of rows that stay for another round."""
@@ -300,6 +305,7 @@ class Move:
         people = self.closure.people()
         if not self.source.concurrent:
             return [(-1, people)]
-        batches = -(-rows // BATCH_ROWS)  # of equal size: a small last one costs a reading too
+        most = max(1, BATCH_ROWS // SMALLER**self.run.rounds)
+        batches = -(-rows // most)  # of equal size: a small last one costs a reading too
         step = max(1, -(-people // batches))
         return [(after, min(after + step, people)) for after in range(0, people, step)]

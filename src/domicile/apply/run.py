@@ -158,6 +158,7 @@ def _apply(
             for outcome in () if carried.found_busy else fresh:
                 _carry_out(run, outcome, ends, moved)
         rounds += 1
+        run.rounds = rounds
         if not run.postponed and not run.again:
             break
         if run.postponed and rounds >= ROUNDS:
