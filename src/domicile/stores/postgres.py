@@ -58,6 +58,12 @@ SETTINGS = {
 }  # fmt: skip
 
 
+FAILURES = (
+    asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError,
+)  # fmt: skip
+"""What asyncpg raises; `refused` turns each into one of our errors."""
+
+
 class PostgresDialect:
     """The common SQL as PostgreSQL writes it."""
 
@@ -135,12 +141,7 @@ class PostgresSession:
             run(asyncio.wait_for(self.connection.execute("ROLLBACK"), GIVE_UP_SECONDS))
         except TimeoutError:
             self.connection.terminate()
-        except (
-            asyncpg.PostgresError,
-            OSError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-        ) as error:
+        except FAILURES as error:
             raise self._refused(error) from error
 
     def query(self, sql: str) -> list[Row]:
@@ -186,12 +187,7 @@ class PostgresSession:
             status = await self.connection.copy_from_query(
                 sql, output=sink, format="binary" if binary else "text"
             )
-        except (
-            asyncpg.PostgresError,
-            OSError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-        ) as error:
+        except FAILURES as error:
             raise self._refused(error) from error
         return int(status.rsplit(" ", 1)[-1])
 
@@ -205,24 +201,14 @@ class PostgresSession:
                 table, schema_name=schema or self.dialect.schema, columns=list(columns),
                 source=source, format="binary" if binary else "text",
             )  # fmt: skip
-        except (
-            asyncpg.PostgresError,
-            OSError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-        ) as error:
+        except FAILURES as error:
             raise self._refused(error) from error
         return int(status.rsplit(" ", 1)[-1])
 
     def _run(self, work: Awaitable[T]) -> T:
         try:
             return run(work)
-        except (
-            asyncpg.PostgresError,
-            OSError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-        ) as error:
+        except FAILURES as error:
             raise self._refused(error) from error
 
     def _refused(self, error: Exception) -> StoreRefused | StoreUnreachable:
@@ -421,13 +407,7 @@ class PostgresStore:
             self._open.remove(connection)
         try:
             run(connection.close(timeout=5))
-        except (
-            OSError,
-            asyncpg.PostgresError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-            TimeoutError,
-        ):
+        except (*FAILURES, TimeoutError):
             connection.terminate()
 
 
