@@ -90,7 +90,7 @@ def apply() -> None:
     assert main(["apply", "p.json", "--yes", "--quiet"]) == 0
 
 
-def steps(plan: dict[str, Any], op: str) -> list[tuple[str, str, int]]:
+def steps(plan: dict[str, Any], op: str) -> list[tuple[str, str | None, int]]:
     """Table, store and rows of the steps of one operation."""
     return [(s["table"], s["to"], s["rows"]) for s in plan["steps"] if s["op"] == op]
 

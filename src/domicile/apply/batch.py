@@ -199,7 +199,7 @@ class Batch:
                 continue
             # Unsure until the commit: whoever reads this state looks at the row itself.
             with state.transaction():
-                state.doubt_stubs(self.move.action.home, old.table, keys)
+                state.doubt_stubs(self.move.action.home, old.table, keys, self.mark)
             with listed(self.home, old.table, self.move.shapes.identity(old.table), keys) as these:
                 self.home.session.execute(
                     f"DELETE FROM {self.home.session.dialect.table(old.table)} AS t "

@@ -15,6 +15,7 @@ from domicile.plan.planner import Outcome
 from domicile.stores.schema import digest_of
 from domicile.survey.state import State
 from domicile.survey.survey import Survey, exact_rows
+from domicile.survey.work import Work
 
 AGAIN = "make a new plan, review it, and apply that"
 
@@ -48,6 +49,11 @@ class Cap:
             for outcome in outcomes
             for closure in outcome.closures.values()
             for _, _, rows, _ in closure.operations()
+        )
+        touched += sum(
+            Work(cell.session, "us").count(stubs)
+            for cell in survey.cells.values()
+            for stubs in cell.unneeded.values()
         )
         touched += sum(plan.going() for plan in files)
         limit = self.number

@@ -22,6 +22,7 @@ from domicile.apply.receipts import note_receipts, prepare_receipts
 from domicile.apply.refuse import Cap, check_before, check_drift, check_schemas
 from domicile.apply.schema import finish_homes, finish_tables, make_schemas
 from domicile.apply.settle import settle_moves, take_back_strays, unsettled
+from domicile.apply.stubs import remove_unneeded
 from domicile.counted import counted
 from domicile.errors import PlanRefused, Stopped, StoreUnreachable, UsageError
 from domicile.estate.model import Estate
@@ -157,6 +158,8 @@ def _apply(
             # A file that is being written is not at home: others' rows go without its row.
             for outcome in () if carried.found_busy else fresh:
                 _carry_out(run, outcome, ends, moved)
+            if not (run.postponed or run.again or carried.found_busy):
+                remove_unneeded(run, survey, ends.ends)
         rounds += 1
         run.rounds = rounds
         if not run.postponed and not run.again:

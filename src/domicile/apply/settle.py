@@ -30,7 +30,10 @@ from domicile.survey.work import Work
 
 def unsettled(state: State) -> bool:
     """Whether an earlier run left something to be settled before the survey."""
-    return bool(state.pairs() or state.deletions() or state.all_copied() or state.unsaid())
+    return bool(
+        state.pairs() or state.deletions() or state.all_copied() or state.unsaid()
+        or state.ending_stubs()
+    )  # fmt: skip
 
 
 def settle_moves(run: Run, cells: Mapping[str, Cell], ends: Mapping[str, End]) -> None:
@@ -45,6 +48,9 @@ def settle_moves(run: Run, cells: Mapping[str, Cell], ends: Mapping[str, End]) -
             if ends[store].committed(mark):
                 run.say(entries)
             state.said(store, mark)
+    for store, mark in state.ending_stubs():
+        if store in ends and (ended := ends[store].committed(mark)) is not None:
+            state.end_stubs(store, mark, committed=ended)
     for batch in state.deletions():
         if batch.source not in ends or batch.home not in ends:
             continue

@@ -22,6 +22,7 @@ from domicile.plan.exports import Exports
 from domicile.plan.home import Home
 from domicile.plan.route import Join, Route, along
 from domicile.plan.verdicts import COLLISION, EXPORT, NO_STUB, SPLIT, Verdicts
+from domicile.stores.base import Row
 from domicile.survey.graph import Edge
 from domicile.survey.people import BLOCK, action
 from domicile.survey.stubs import Stubs
@@ -68,6 +69,7 @@ class Closure:
         self.present: dict[str, str] = {}
         self.completes: dict[str, str] = {}
         self.again: dict[str, str] = {}
+        self.relied: list[tuple[str, str]] = []  # stubs at home that what comes will point at
         self.split_here: dict[str, str] = {}
         self.split_home: dict[str, str] = {}
 
@@ -115,6 +117,16 @@ class Closure:
             for table, rows in sorted(sets.items()):
                 count = self.size(table) if sets is self.going else self.work.count(rows)
                 yield op, table, count, at_home
+
+    def relies(self) -> Iterator[tuple[str, list[Row]]]:
+        """Table and keys, as texts, of stubs at home that what comes points at or replaces."""
+        replaced = [(t, f"SELECT * FROM {rows}") for t, rows in self.completes.items()]
+        for table, select in [*self.relied, *replaced]:
+            texts = ", ".join(
+                self.session.dialect.text(f"r.{k}", self.graph.table(table).column(c).kind)
+                for k, c in zip(self.shapes.labels(table), self.shapes.identity(table), strict=True)
+            )
+            yield table, self.session.query(f"SELECT {texts} FROM ({select}) r")
 
     # What goes.
 
@@ -400,12 +412,14 @@ class Closure:
         """Needed rows that the home has: equal ones need nothing, others hold what needs them."""
         bad: dict[str, str] = {}
         needed = dict(self.copies), dict(self.stubs), dict(self.split_home)
+        self.relied = []
         for sets in (self.copies, self.stubs, self.split_home):
             for table, rows in list(sets.items()):
                 state = home.compare(table, rows)
                 if state is None:
                     continue
                 keys = ", ".join(self.shapes.labels(table))
+                self.relied.append((table, f"SELECT {keys} FROM {state} WHERE state = 'stub'"))
                 # What is a stub here has its real row there, or a stub of the same.
                 differs = f"state = 'differs' AND {self._real(table, state)}"
                 if self.work.any(state, differs):

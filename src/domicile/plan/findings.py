@@ -85,6 +85,9 @@ class Report:
             for left in self.left(outcome, found):
                 self._say_unknown(outcome, left.table, left.column, left.reason)
             self._steps(outcome)
+        for cell in self.survey.cells.values():
+            for table, rows in sorted(cell.unneeded.items()):
+                self._step("remove_stub", cell, table, "", 0, Work(cell.session, "us").count(rows))
         for files in self.files:
             said = FileReport(files)
             self.findings += said.findings

@@ -14,9 +14,10 @@ from domicile.plan.exports import Exports
 from domicile.plan.fit import misfit as misfits
 from domicile.plan.home import Home
 from domicile.plan.objects import FilePlan, identity_of
+from domicile.plan.unneeded import Unneeded
 from domicile.plan.verdicts import FILE, MISFIT, NO_HOME, REPORT, Verdicts
 from domicile.plan.written import Written
-from domicile.stores.base import CanView
+from domicile.stores.base import CanView, Row
 from domicile.survey.ghosts import ghosts_of
 from domicile.survey.objects import labels_of_folders
 from domicile.survey.ownership import Looks, Ownership
@@ -99,7 +100,21 @@ class Planner:
         outcomes = [self._plan(cell) for cell in self.concerned()]
         for files in self.files:
             files.follow(outcomes)
+        for cell in self.survey.cells.values():
+            cell.unneeded = self._unneeded(cell, outcomes)
         return outcomes
+
+    def _unneeded(self, cell: Cell, outcomes: Sequence[Outcome]) -> dict[str, str]:
+        """The cell's stubs that nothing will point at after this plan."""
+        if not cell.sure:
+            return {}
+        relied: dict[str, list[Row]] = {}
+        for outcome in outcomes:
+            for action, closure in outcome.closures.items():
+                for table, keys in closure.relies() if action.home == cell.name else ():
+                    relied.setdefault(table, []).extend(keys)
+        leaving = [c for o in outcomes if o.cell is cell for c in o.closures.values()]
+        return Unneeded(cell, leaving, relied).find()
 
     def own(self, cell: Cell, labels: Labels, prefix: str = "") -> Owned:
         """Whose each row of a cell is under these labels, and what happens to it by itself.

@@ -181,11 +181,13 @@ def _bytes(outcome: Outcome, report: Report, state: State, plan: dict[str, Any])
     work = Work(cell.session, "vs")
     copies = {t: n for t, c in sorted(cell.copies.items()) if (n := work.count(c))}
     stubs = sum(work.count(s) for s in cell.stubs.values()) - sum(copies.values())
+    idle = sum(work.count(s) for s in cell.unneeded.values())
     if stubs:
         checks.append(Checked(
             f"stubs {cell.name}", "ok",
             f"{counted(stubs, 'stub keeps', 'stubs keep')} the keys of rows that went, in "
-            f"{counted(len(cell.stubs), 'table')}",
+            f"{counted(len(cell.stubs), 'table')}"
+            + (f"; nothing points at {idle} of them: plan and apply remove them" if idle else ""),
         ))  # fmt: skip
     for table, rows in copies.items():
         keep = cell.graph.declared(table).keep

@@ -24,6 +24,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS stub (
   store TEXT NOT NULL, name TEXT NOT NULL, keys TEXT NOT NULL, sure INTEGER NOT NULL,
   about TEXT NOT NULL, kept TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL DEFAULT '',
+  mark TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (store, name, keys)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run (
@@ -51,7 +52,7 @@ CREATE TABLE IF NOT EXISTS purge (
 """
 
 
-_ADDED = ("kept", "digest")
+_ADDED = ("kept", "digest", "mark")
 """Columns of `stub` that a state file of version 0.1 does not have."""
 
 BUSY_SECONDS = 30.0
@@ -198,12 +199,27 @@ class State:
             ((store, table, json.dumps(k)) for k in keys),
         )
 
-    def doubt_stubs(self, store: str, table: str, keys: Iterable[Keys]) -> None:
-        """These stubs are about to be replaced by their real rows."""
+    def doubt_stubs(self, store: str, table: str, keys: Iterable[Keys], mark: str) -> None:
+        """These stubs are about to be replaced by their real rows, or taken away, by a transaction
+        of the store. Those that are in doubt already stay so."""
         self.write_all(
-            "UPDATE stub SET sure = 0 WHERE store = ? AND name = ? AND keys = ?",
-            ((store, table, json.dumps(k)) for k in keys),
+            "UPDATE stub SET sure = 0, mark = ? "
+            "WHERE store = ? AND name = ? AND keys = ? AND sure = 1",
+            ((mark, store, table, json.dumps(k)) for k in keys),
         )
+
+    def ending_stubs(self) -> list[tuple[str, str]]:
+        """(store, transaction) of which it is not noted whether it ended the stubs it was to."""
+        rows = self.connection.execute("SELECT DISTINCT store, mark FROM stub WHERE mark <> ''")
+        return [(str(r[0]), str(r[1])) for r in rows]
+
+    def end_stubs(self, store: str, mark: str, *, committed: bool) -> None:
+        """What became of it: the stubs are gone, or stand as before."""
+        self.write(
+            "DELETE FROM stub WHERE store = ? AND mark = ?" if committed else
+            "UPDATE stub SET sure = 1, mark = '' WHERE store = ? AND mark = ?",
+            (store, mark),
+        )  # fmt: skip
 
     # The journal of apply.
 

@@ -35,6 +35,9 @@ class Cell:
     people: dict[str, People] = field(default_factory=dict)
     stubs: dict[str, str] = field(default_factory=dict)  # table → its stubs' keys
     copies: dict[str, str] = field(default_factory=dict)  # of these, what `joint: split` left
+    sure: dict[str, str] = field(default_factory=dict)  # … and those known to have been written
+    written: dict[str, str] = field(default_factory=dict)  # … and those that are still a row
+    unneeded: dict[str, str] = field(default_factory=dict)  # … and those that nothing points at
     ghosts: dict[str, list[Ghost]] = field(default_factory=dict)  # stubs, and whom they stand for
     dangling: dict[str, int] = field(default_factory=dict)  # subject → keys no register has
 
@@ -63,6 +66,7 @@ class Survey:
         self.opener = opener or (lambda store: store.read())
         self.cells: dict[str, Cell] = {}
         self.folders: dict[str, FilesStore] = {}  # of files that belong to rows
+        self._loads = 0
         self._places: dict[tuple[str, str], str] = {}
         self._stack = ExitStack()
 
@@ -174,13 +178,18 @@ class Survey:
             for cell in cells:
                 if cell.schema.tables:
                     cell.graph = build(self.estate, holds, cell.schema)
-                    self._load_stubs(cell)
+                    self.load_stubs(cell)
 
-    def _load_stubs(self, cell: Cell) -> None:
-        """Stubs that Domicile left, as temporary tables of their keys in the store's own types."""
+    def load_stubs(self, cell: Cell) -> None:
+        """Stubs that Domicile left, as temporary tables of their keys in the store's own types.
+
+        Again whenever it is asked: as they stand then.
+        """
         if self.state is None:
             return
-        work = Work(cell.session, "s")
+        cell.stubs, cell.copies, cell.sure, cell.written = {}, {}, {}, {}
+        self._loads += 1
+        work = Work(cell.session, f"s{self._loads}_")
         for table in self.state.stubbed(cell.name):
             if table not in cell.schema.tables:
                 continue
@@ -194,6 +203,8 @@ class Survey:
             )
             parts: list[str] = []
             copies: list[str] = []
+            sures: list[str] = []
+            there: list[str] = []
             for kept, sure in product(self.state.kept(cell.name, table), (True, False)):
                 name = work.name()
                 rows = self.state.noted(cell.name, table, kept, sure=sure)
@@ -205,6 +216,17 @@ class Survey:
                 standing = work.create(forms.standing(table, f"({loaded})", kept or None))
                 parts.append(f"SELECT * FROM {standing}")
                 copies += parts[-1:] if kept else []
+                if sure:
+                    sures += parts[-1:]
+                    same = forms.shapes.same(table, "t", "x")
+                    there.append(
+                        f"SELECT x.* FROM ({loaded}) x "
+                        f"JOIN {cell.session.dialect.table(table)} t ON {same}"
+                    )
+            if there:
+                cell.written[table] = work.create(" UNION ALL ".join(there))
+            if sures:
+                cell.sure[table] = f"({' UNION ALL '.join(sures)})"
             if copies:
                 cell.copies[table] = f"({' UNION ALL '.join(copies)})"
             if parts:
@@ -222,10 +244,14 @@ class Survey:
                     forms.shapes.labels(table), forms.shapes.identity(table), strict=True
                 )
             )
-            # Noted and then not written: no stub, and the row itself says whose it is.
-            standing = set(cell.session.query(f"SELECT {texts} FROM {stubs} s"))
-            # One that an application wrote to is still about them.
-            standing |= set(self.state.stubs(cell.name, table, sure=True))
+            # Noted and then not written: no stub, and the row itself says whose it is. One that an
+            # application wrote to is still about them; one that it deleted is about nobody.
+            standing = {
+                row
+                for rows in (stubs, cell.written.get(table))
+                if rows
+                for row in cell.session.query(f"SELECT {texts} FROM {rows} s")
+            }
             cell.ghosts[table] = [
                 Ghost(keys, about[0], about[-1])
                 for keys, about in self.state.abouts(cell.name, table)
