@@ -21,6 +21,7 @@ LOGIN = "https://login.microsoftonline.com"
 _KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "csv": (("file",), ()),
     "json": (("file",), ()),
+    "fleet": (("url", "secret"), ()),
     "graph": (("secret",), ("url", "tenant", "client", "login")),
 }
 """Of each kind of source: the keys that it needs, and those that it may have."""

@@ -25,7 +25,13 @@ def _graph(fleet: Fleet, ban: Ban) -> Inventory:
     return GraphInventory(fleet, ban)
 
 
-SOURCES: dict[str, MakeInventory] = {"csv": _csv, "json": _json, "graph": _graph}
+def _fleet(fleet: Fleet, ban: Ban) -> Inventory:
+    from domicile.devices.inventory.fleet import FleetInventory
+
+    return FleetInventory(fleet, ban)
+
+
+SOURCES: dict[str, MakeInventory] = {"csv": _csv, "json": _json, "graph": _graph, "fleet": _fleet}
 """By the `source` of a fleet; each imports what it needs when it is asked for."""
 
 
