@@ -9,11 +9,11 @@ is published by the next `open`. Files beyond the head are left-overs of an inte
 the next one removes them.
 
 Threads that append at the same time share one write (group commit): each puts its entries in the
-queue, and whoever gets its turn first writes all that wait.
+queue, and while one writes, the others wait for it together; then one of them writes all theirs.
 
 Which lock owns what: `_turn` (threads) and then `Files.writer` (processes, one file, `flock`) are
 held for a whole append, in which the head is read again if another process moved it. The frontier
-and the tail change only there; the queue changes under `_waiting_lock`.
+and the tail change only there; the queue changes under the condition `_queue`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ class Log(LogReader):
         self._tail: list[bytes] = []  # entries of the partial bundle
         self._loaded = False  # frontier and tail belong to the head
         self._unsure = True  # there may be files beyond the head
-        self._turn, self._waiting_lock = threading.Lock(), threading.Lock()
+        self._turn, self._queue = threading.Lock(), threading.Condition()
+        self._committing = False  # a thread writes what waited
         self._waiting: list[_Waiting] = []
         super().__init__(directory, key.verifier, origin=origin, files=files)
 
@@ -132,13 +133,21 @@ class Log(LogReader):
         mine = _Waiting([encode(entry) for entry in entries])
         if not mine.encoded:
             return range(self.size, self.size)
-        with self._waiting_lock:
+        with self._queue:
             self._waiting.append(mine)
-        with self._turn:
-            if mine.indices is None and mine.error is None:
-                with self._waiting_lock:
-                    batch, self._waiting = self._waiting, []
-                self._commit(batch)
+            while self._committing and mine.indices is None and mine.error is None:
+                self._queue.wait()
+            batch: list[_Waiting] = []
+            if mine.indices is None and mine.error is None:  # nobody writes: this thread does
+                batch, self._waiting, self._committing = self._waiting, [], True
+        if batch:
+            try:
+                with self._turn:
+                    self._commit(batch)
+            finally:
+                with self._queue:
+                    self._committing = False
+                    self._queue.notify_all()
         if mine.error is not None:
             raise mine.error
         assert mine.indices is not None  # one of the two was set by whoever had the turn
