@@ -6,7 +6,7 @@ itself, without an index of people. Kept are the hashes of the complete subtrees
 one flat file a level (`0` are the leaves): a path needs at most one block of 256 hashes of each.
 
 Built by processes in three passes, each over independent pieces, memory flat: hash chunks of people
-and sort each; merge the pieces of one range of hashes; hash upwards. Measured in docs/performance.md.
+and sort each; merge the pieces of one range of hashes; hash upwards. Figures: docs/performance.md.
 """
 
 from __future__ import annotations
