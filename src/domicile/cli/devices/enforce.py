@@ -32,8 +32,9 @@ def enforce(
 
     Closed when it cannot decide, and when it is down.
     """
-    import asyncio
     from datetime import UTC
+
+    import uvloop
 
     from domicile.devices.dovecot import Sessions
     from domicile.devices.enforce import Enforcer
@@ -60,5 +61,5 @@ def enforce(
         out.emit({"url": address}, lambda: out.say(f"Deciding at {address}"))
         sys.stdout.flush()
 
-    asyncio.run(enforcer.run(host.strip("[]"), int(port), ready))
+    uvloop.run(enforcer.run(host.strip("[]"), int(port), ready))
     return 0
