@@ -197,6 +197,8 @@ def test_a_mandate_that_is_not_there(tmp_path: Path, name: str, said: str) -> No
     with pytest.raises(DeclarationError) as caught:
         load_mandates(estate_in(tmp_path, ESTATE + f"mandates: [{name}]\n"))
     assert said in str(caught.value)
+    assert Path(caught.value.file).name == "estate.yaml"
+    assert caught.value.line == 4
 
 
 def test_a_subject_that_the_estate_lacks(tmp_path: Path) -> None:

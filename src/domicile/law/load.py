@@ -98,7 +98,10 @@ def load_mandates(
     """
     directory = Path(estate.file).parent
     if estate.mandate_files:
-        files = [_find(name, directory, estate.file) for name in estate.mandate_files]
+        files = [
+            _find(name, directory, estate.file, index)
+            for index, name in enumerate(estate.mandate_files)
+        ]
     else:
         folder = directory / "mandates"
         files = sorted(p for p in folder.glob("*") if p.suffix in (".yaml", ".yml"))
@@ -121,19 +124,25 @@ def mandate_file(name: str) -> Path:
     return _find(name, Path(), "")
 
 
-def _find(name: str, directory: Path, file: str) -> Path:
-    """A file relative to `directory`, or a mandate of the library."""
+def _find(name: str, directory: Path, file: str, index: int = 0) -> Path:
+    """A file relative to `directory`, or a mandate of the library.
+
+    `file` is the estate that lists it, at `index`; empty for a command line.
+    """
     path = directory / Path(name).expanduser()
     if path.is_file():
         return path
     shipped = library()
     if name in shipped:
         return shipped[name]
+    line = read_document(file).line(("mandates", index)) if file else 0
+    key = "mandates" if file else ""
     if path.suffix in (".yaml", ".yml") or "/" in name:
         raise DeclarationError(
             f"there is no such file: {name}",
             file=file,
-            key="mandates" if file else "",
+            line=line,
+            key=key,
             hint="paths are from where the estate file is; a name without .yaml is of the library"
             if file
             else "correct the path; a name without .yaml is one of the library",
@@ -141,7 +150,8 @@ def _find(name: str, directory: Path, file: str) -> Path:
     raise DeclarationError(
         f"got {shown(name)}, expected a file or an id of the library",
         file=file,
-        key="mandates" if file else "",
+        line=line,
+        key=key,
         hint=suggestion(name, shipped, names="")
         or "`domicile law list` shows the ids of the library.",
     )

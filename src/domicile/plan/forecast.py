@@ -46,16 +46,17 @@ def forecast(
     with Survey(estate, state) as survey:
         planner = Planner(survey, as_if, day, progress=progress)
         report = Report(survey, as_if, day, planner.run(), planner.files)
-        return figures(report.document(), sorted(proposed))
+        return figures(report.document(), sorted(proposed), estate)
 
 
-def figures(document: Doc, mandates: Sequence[str]) -> Doc:
-    """The figures of one plan."""
+def figures(document: Doc, mandates: Sequence[str], estate: Estate) -> Doc:
+    """The figures of one plan. `people` are those whose register row goes."""
     acting = [step for step in document["steps"] if step["op"] in ("move", "erase")]
+    registers = {str(subject.register) for subject in estate.subjects}
     return {
         "mandates": list(mandates),
         # Whose files may go is somebody whose rows are counted.
-        "people": sum(each["people"] for each in document["people"] if "of" not in each),
+        "people": sum(step["rows"] for step in acting if step["table"] in registers),
         "findings": len(document["findings"]),
         "steps": len(document["steps"]),
         "leaving": sum(step["rows"] for step in acting),
