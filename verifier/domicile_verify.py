@@ -363,7 +363,7 @@ def audit_log(figures: list[dict[str, Any]], log: Log) -> list[str]:
     for index, name, value in ((f["entry"], f["field"], f["value"]) for f in figures):
         got = held.get(index, {}).get(name)
         require(got == value, f"the report says {name} = {value}, entry {index} says {got}")
-    return [*log.said, f"{len(figures)} figures are those of their entries"]
+    return [*log.said, *[f"{len(figures)} figures are those of their entries"][: len(figures)]]
 
 
 AUDITS: dict[str, Any] = {
