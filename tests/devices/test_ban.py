@@ -9,6 +9,7 @@ import pytest
 
 from domicile.devices.model import ClauseKey
 from domicile.errors import DeclarationError
+from domicile.law.source import library
 from tests.devices.made import DEADLINE, ESTATE, MANDATE, TIKTOK, make_ban
 
 KEY = ClauseKey("ban", "remove")
@@ -98,3 +99,9 @@ def test_a_ban_binds_as_its_mandates_history_says(tmp_path: Path) -> None:
     ended = MANDATE.replace("    otherwise:", "    until: 2023-06-01\n    otherwise:")
     (rule,) = make_ban(tmp_path, ended).rules
     assert [end.month for _, end in rule.spans] == [6]
+
+
+def test_the_librarys_bans_are_found_by_name_where_there_is_no_identifier(tmp_path: Path) -> None:
+    mandate = library()["commission-device-ban"].read_text(encoding="utf-8")
+    hits = make_ban(tmp_path, mandate).match("ios", [], ["TikTok"])
+    assert hits == {ClauseKey("commission-device-ban", "remove"): "TikTok"}
