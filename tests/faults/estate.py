@@ -80,8 +80,9 @@ def rows(people: int, seed: int = 7) -> dict[str, list[tuple[Any, ...]]]:
     """Rows of the estate, the same for the same arguments; half of the people live in the US."""
     rng = random.Random(seed)
     who = range(1, people + 1)
-    # Every tenth address is shared by two people, perhaps of one household, perhaps not.
-    lives = {n: n - 1 if n % 10 == 0 else n for n in who}
+    # Some addresses are shared by two people, perhaps of one household, perhaps not, whose
+    # rows go in one batch or in two.
+    lives = {n: n - 1 if n % 10 == 0 else n // 2 + 1 if n % 5 == 0 else n for n in who}
     codes = {n: rng.choice(["US", "NL", "US", "DE"]) for n in who}
 
     def anyone() -> int:

@@ -130,6 +130,28 @@ def test_a_new_plan_after_a_kill(bench: Bench) -> None:
         bench.drop(place)
 
 
+TORN = """
+SELECT count(*) FROM account a LEFT JOIN address h USING (address_id)
+WHERE a.email NOT LIKE 'stub-%' AND (h.street IS NULL OR h.street LIKE 'stub-%')
+"""
+"""Accounts whose address went before them."""
+
+
+def test_killed_between_the_batches_of_one_address(bench: Bench) -> None:
+    """Who lives where somebody of another batch lives has the address until they go themselves."""
+    deletions = [n for n, p in enumerate(bench.points, 1) if "state = 'deleting'" in p]
+    assert len(deletions) > 1
+    for nth in deletions[:2]:
+        place = bench.place()
+        commit = next(n for n in range(nth, len(bench.points) + 1)
+                      if bench.points[n - 1].startswith("PostgresEnd.commit"))  # fmt: skip
+        assert place.apply({"nth": commit, "form": "die_after"}) == -9
+        assert value(place.source, TORN) == 0
+        place.resume()
+        bench.as_undisturbed(place)
+        bench.drop(place)
+
+
 def test_two_at_once(bench: Bench) -> None:
     """The second one says so and does nothing; the first one is not disturbed."""
     place = bench.place()

@@ -193,7 +193,7 @@ class Report:
         going, reach = closure.going[table], self._reach(outcome)
         # Of a row that follows its author, `plo` and `phi` do not tell whom it is about.
         told = table not in outcome.verdicts.mixed and (
-            reach.most(table) < MANY or not closure.work.any(going, f"plo < phi AND {where}")
+            reach.most(table) < MANY or not closure.work.any(going, f"plo <> phi AND {where}")
         )
         if told:
             return people_of(closure.work, going, where)

@@ -1,7 +1,8 @@
 """What happens to each row: goes, is held and why, or stays. Design.md section 4.
 
 `moves[T]` lists (k1 … kn, label, plo, phi): rows that go, the label naming action and clauses,
-`plo` and `phi` the numbers of the first and last person whose batch concerns the row. `held[T]`
+`plo` and `phi` the numbers of the first and last person whom the row concerns, which goes with the
+batch of `phi`; of an attachment they are the other way round. `held[T]`
 lists (k1 … kn, label, reason). `split[T]` lists the rows of `joint: split` about people at odds:
 (k1 … kn, label, lo, hi), the label being the author's, `lo` and `hi` the outer ones of all people.
 """
@@ -71,8 +72,13 @@ class Verdicts:
             goes = f"w.hi >= {BLOCK} AND {same} AND {real}"
             if role == "attachment":
                 goes += " AND w.alone = 1"
+            first, last = "w.pmin", "w.pmax"
+            if role == "attachment":
+                # What people's own rows refer to comes home with the first of them and leaves with
+                # the same batch, the last to be deleted: whoever is still there can be told by it.
+                first, last = last, first
             select = (
-                f"SELECT {keys}, w.lo AS label, w.pmin AS plo, w.pmax AS phi "
+                f"SELECT {keys}, w.lo AS label, {first} AS plo, {last} AS phi "
                 f"FROM {work} w WHERE {goes}"
             )
             if role == "register":
@@ -226,9 +232,12 @@ class Verdicts:
             # A hold that names no table holds whole people: every table of the schema.
             if not erasing or (held.tables and name not in held.tables):
                 continue
-            # A row is about the people from plo to phi: perhaps about somebody between the two.
+            # A row is about people between plo and phi, perhaps not about each of these.
             spans = [self.spans[s] for s in held.subjects if s in self.spans]
-            whose = " OR ".join(f"(m.phi >= {a} AND m.plo <= {b})" for a, b in spans)
+            whose = " OR ".join(
+                f"((m.phi >= {a} OR m.plo >= {a}) AND (m.plo <= {b} OR m.phi <= {b}))"
+                for a, b in spans
+            )
             if held.subjects and not spans:
                 continue
             self.hold(
