@@ -259,7 +259,7 @@ class Log:
         size, signed, times = head(note, keys, self.witnesses)
         require(root == signed, f"the cosigned head of {size} is of another history: a fork")
         late = sum(time > max(times.values()) + SKEW for time in undated) if times else 0
-        require(not late, f"{late} entries claim a time after the head of {size} was cosigned")
+        require(not late, f"entries claim a time after the head of {size} was cosigned: {late}")
         undated[:], self.cosigned[size] = ([] if times else undated), times
         return float(min(times.values(), default=0))
 

@@ -72,7 +72,7 @@ def test_an_older_copy_of_the_log_is_refused(tmp_path: Path) -> None:
     log.append([entry(2)])
     newest = (tmp_path / "evidence").rename(tmp_path / "newest")
     old.rename(tmp_path / "evidence")
-    with pytest.raises(EvidenceError, match="1 entries, but 2 were signed"):
+    with pytest.raises(EvidenceError, match="1 entry, but 2 were signed"):
         place.open_log(tmp_path, "e")
     shutil.rmtree(tmp_path / "evidence")
     newest.rename(tmp_path / "evidence")
@@ -124,7 +124,7 @@ def test_a_lost_head_is_taken_from_the_checkpoint_unless_that_may_be_old(tmp_pat
     assert log.append([entry(2)]) == range(1, 2)
     (tmp_path / "keys" / "log.head").unlink()
     (tmp_path / "evidence" / "checkpoint").write_bytes(published)  # one behind, as after a crash
-    with pytest.raises(EvidenceError, match=r"is lost, and .* holds files beyond its 1 entries"):
+    with pytest.raises(EvidenceError, match=r"is lost, and .* holds files beyond its 1 entry"):
         place.open_log(tmp_path, "e")
 
 

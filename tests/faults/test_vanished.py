@@ -60,17 +60,17 @@ def test_a_row_that_others_at_home_point_at(
             done.append(what)
             sql(place.source, f"{statement} WHERE comment_id = {said}")
 
-    def carrying(self: Move) -> None:
+    def carrying(self: Move) -> dict[str, int]:
         if done and not late:
             once("deleted", "DELETE FROM comment")
         done.append("round")
-        carry_out(self)
+        return carry_out(self)
 
-    def removing(self: Removal, *args: Any) -> None:
+    def removing(self: Removal, *args: Any) -> Any:
         once("changed", "UPDATE comment SET body = 'changed'")
         if done.count("round") == 2:
             once("deleted", "DELETE FROM comment")
-        remove(self, *args)
+        return remove(self, *args)
 
     monkeypatch.setattr(Move, "carry_out", carrying)
     monkeypatch.setattr(Removal, "remove", removing)

@@ -7,6 +7,7 @@ else is refused, and nothing is repaired unsaid.
 
 from __future__ import annotations
 
+from domicile.counted import counted
 from domicile.errors import EvidenceError
 from domicile.evidence.files import Files
 from domicile.evidence.head import HeadFile
@@ -98,7 +99,8 @@ def _adopt(files: Files, head: HeadFile, public: bytes, origin: str, key: Signin
     ]
     if beyond:
         raise EvidenceError(
-            f"{head.path} is lost, and {files.directory} holds files beyond its {size} entries",
+            f"{head.path} is lost, and {files.directory} holds files beyond its "
+            f"{counted(size, 'entry', 'entries')}",
             hint="restore the head from a backup or the log from a mirror; if the mirror has as "
             "many entries, remove what `domicile log fsck` calls a leftover",
         )
@@ -111,7 +113,7 @@ def _publish(files: Files, note: bytes, head: Checkpoint, there: Checkpoint) -> 
     try:
         right_edge(files, head)
     except EvidenceError as e:
-        said = f"the log has {there.size} entries, but {head.size} were signed"
+        said = f"the log has {counted(there.size, 'entry', 'entries')}, but {head.size} were signed"
         if there.size == head.size:
             said = f"these are not the {head.size} entries that were signed"
         raise EvidenceError(
