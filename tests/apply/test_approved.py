@@ -222,7 +222,10 @@ def test_whoever_was_moved_has_a_receipt(
     assert run(capsys, "plan", "-o", "plan.json", "--quiet")[0] == 0
     assert run(capsys, "receipt", "customer", "1")[0] == 1  # nothing was done yet
     assert run(capsys, "apply", "plan.json", "--yes")[0] == 0
+    Path("amy.json").touch()
+    Path("amy.json").chmod(0o644)  # it was there, open to others
     code, out, _ = run(capsys, "receipt", "customer", "1", "-o", "amy.json")
+    assert Path("amy.json").stat().st_mode & 0o777 == 0o600
     assert (code, "moved from abroad to home" in out, "one of 1 people" in out) == (0, True, True)
     assert run(capsys, "receipt", "customer", "2")[0] == 1  # she stays, and there is none of her
     key = verifier.Key.read((tmp_path / ".domicile/keys/log.vkey").read_text())

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from domicile.cli.main import main
+from domicile.errors import EvidenceError
+from domicile.evidence.keys import SigningKey
+from domicile.evidence.place import state_directory, verifier_path
 from domicile.watch.breach import breach, drafted
 from tests.conftest import ROOT
 from tests.watch.world import make_world
@@ -72,6 +75,14 @@ def test_those_who_left_meanwhile_are_counted(estate: Path) -> None:
     document = told(estate)
     assert ("NL", 1) in {(p["country"], p["people"]) for p in document["people"]}
     assert document["surveys"] >= 1
+
+
+def test_a_damaged_log_is_not_taken_for_none(estate: Path) -> None:
+    assert told(estate)["surveys"] >= 1
+    public = verifier_path(state_directory(estate))
+    public.write_text(f"{SigningKey.generate('domicile/other').verifier}\n", encoding="utf-8")
+    with pytest.raises(EvidenceError):
+        told(estate)
 
 
 @pytest.mark.parametrize("language", ["en", "nl"])

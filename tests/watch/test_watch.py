@@ -7,8 +7,9 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -100,6 +101,67 @@ def test_over_the_cap_or_after_its_last_day_it_waits(
         outcomes = dict(look(estate, DEADLINE + timedelta(days=3)).consequences)
         assert said in outcomes["home/rest"]
     assert in_store(tmp_path, "abroad") == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("deadline: 2026-09-01", "deadline: 2026-12-01"), ("otherwise: move", "otherwise: report"),
+     ("status: voluntary", "status: proposed"), ("{id: rest,", "{id: stay,")],
+)  # fmt: skip
+def test_what_the_mandates_say_no_more_is_dropped(tmp_path: Path, old: str, new: str) -> None:
+    """A deadline that was moved, another consequence, a clause that binds no more or is gone:
+    nothing is moved, though it waited and is approved. Said again, it follows again."""
+    day = DEADLINE + timedelta(days=3)
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        mandate = tmp_path / "mandates" / "home.yaml"
+        written = mandate.read_text("utf-8")
+        assert ("home/rest", "waits for a plan to be approved") in look(estate, day).consequences
+        mandate.write_text(written.replace(old, new), "utf-8")
+        arguments = ["watch", "--estate", str(estate), "--approve", "home/rest"]
+        main([*arguments, "--max-rows", "50", "--until", "2026-10-01"])
+        found = look(estate, day).consequences
+        assert ("home/rest", "superseded") in found
+        assert in_store(tmp_path, "abroad") == 3
+        assert "[shop] home/rest: superseded" in subjects(box)
+        assert not [c for c in look(estate, day).consequences if c[1] == "superseded"]
+        mandate.write_text(written, "utf-8")
+        assert main([*arguments, "--max-rows", "50", "--until", "2026-10-01"]) == 0
+        outcomes = dict(look(estate, day).consequences)
+    if "otherwise" not in old:  # what another `otherwise` brought was told, and is done
+        assert outcomes["home/rest"] == "carried out: 3 rows"
+
+
+def test_every_goes_on_after_what_may_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A notice that was not taken and a store that is away are warned of; the third look is
+    whole, and a declaration that is wrong ends it."""
+    pauses: list[int] = []
+    away = tmp_path / "away.db"
+
+    def pause(seconds: int) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 1:
+            (tmp_path / "abroad.db").rename(away)
+        elif len(pauses) == 2:
+            away.rename(tmp_path / "abroad.db")
+        else:
+            estate.write_text("estate: [", encoding="utf-8")
+
+    monkeypatch.setattr("domicile.cli.watch.time", SimpleNamespace(sleep=pause))
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        text = (tmp_path / "mandates" / "home.yaml").read_text("utf-8")
+        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        (tmp_path / "mandates" / "home.yaml").write_text(
+            text.replace("2026-09-01", yesterday.isoformat()), "utf-8"
+        )
+        box.answers.append("451 later")
+        assert main(["watch", "--estate", str(estate), "--every", "1h"]) == 2
+        assert any("home/rest" in subject for subject in subjects(box))
+    assert pauses == [3600, 3600, 3600]
+    assert capsys.readouterr().err.count("looking again in 1h") == 2
 
 
 def test_a_duty_that_is_met_is_not_told(tmp_path: Path) -> None:
@@ -202,7 +264,8 @@ def test_one_at_a_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--once", "--every", "1h"], ["--every", "soon"], ["--approve", "home/rest"],
+    [[], ["--once", "--every", "1h"], ["--every", "soon"],
+     ["--every", "1h", "--as-of", "2026-08-30"], ["--approve", "home/rest"],
      ["--approve", "home/rst", "--max-rows", "1", "--until", "2026-10-01"],
      ["--approve", "home/look", "--max-rows", "1", "--until", "2026-10-01"]],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -35,8 +36,10 @@ def command(subject: str, key: str, estate: Path, output: Path | None, out: Outp
         verify(each, log.verifier)
     if output is not None and found:
         try:
-            output.touch(mode=0o600)
-            output.write_text(json.dumps(found[-1], ensure_ascii=False, indent=2) + "\n", "utf-8")
+            descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                os.fchmod(descriptor, 0o600)  # it may have been there, open to others
+                file.write(json.dumps(found[-1], ensure_ascii=False, indent=2) + "\n")
         except OSError as e:
             raise UsageError(f"cannot write {output}: {e.strerror}") from e
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
+PASSING = (3, 5)
+"""Exit codes of what may pass by itself: a store that is away, a notice that was not taken."""
+
 
 @click.command(short_help="Tell what changed and what is due, and do what follows.")
 @estate_option
@@ -35,7 +38,7 @@ def command(
     max_rows: int | None, until: datetime | None, out: Output,
 ) -> int:  # fmt: skip
     """Survey again and compare with the last look; tell of deadlines; do what follows them."""
-    from domicile.errors import UsageError
+    from domicile.errors import DomicileError, UsageError
 
     if [once, bool(every), bool(approve)].count(True) != 1:
         raise UsageError("got none or several of --once, --every and --approve, expected one")
@@ -45,9 +48,16 @@ def command(
         return _approve(estate, approve, max_rows, until.date(), out)
     if every is None:
         return _look(estate, as_of, out)
+    if as_of:
+        raise UsageError("got --as-of with --every: a clock that stands still; use --once")
     pause = _seconds(every)
     while True:
-        _look(estate, as_of, out)
+        try:
+            _look(estate, None, out)
+        except DomicileError as problem:
+            if problem.exit_code not in PASSING:
+                raise
+            out.warn(f"{problem}; looking again in {every}")
         time.sleep(pause)
 
 

@@ -7,11 +7,17 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from domicile.errors import EvidenceError, UsageError
+from domicile.errors import UsageError
 from domicile.estate.countries import country_name
 from domicile.estate.document import suggestion
 from domicile.estate.load import load_estate
-from domicile.evidence.place import read_log, state_directory
+from domicile.evidence.place import (
+    evidence_directory,
+    read_log,
+    state_directory,
+    verifier_path,
+)
+from domicile.evidence.reader import CHECKPOINT
 from domicile.law.clocks import due_time
 from domicile.law.load import load_mandates
 from domicile.law.model import Mandate
@@ -27,7 +33,8 @@ def breach(
     """Whose data lay in a store from one day to another, by country, and the duties that follow.
 
     People are those that the map of today finds there, and those that surveys of the time recorded
-    in the log: the most of either, since some may have left. Raises DomicileError.
+    in the log: the most of either, since some may have left. Raises DomicileError;
+    EvidenceError when there is a log and it cannot be read.
     """
     if until < since:
         raise UsageError(f"--until {until} is before --since {since}")
@@ -86,11 +93,11 @@ def _people(seen: Mapping[str, Any], store: str) -> dict[tuple[str, str], int]:
 
 def _then(path: Path, store: str, since: date, until: date) -> list[dict[tuple[str, str], int]]:
     """What surveys of the time recorded: those of these days, and the last one before them."""
-    try:
-        log = read_log(state_directory(path))
-        every = [log.entry(number) for number in range(log.size)]
-    except EvidenceError:
-        return []
+    state = state_directory(path)
+    if not verifier_path(state).exists() and not (evidence_directory(state) / CHECKPOINT).exists():
+        return []  # nothing was ever recorded; a log that is damaged is an error
+    log = read_log(state)
+    every = [log.entry(number) for number in range(log.size)]
     surveys = [e for e in every if e["kind"] == "survey" and "people" in e]
     before = [e for e in surveys if e["time"][:10] < since.isoformat()][-1:]
     during = [e for e in surveys if since.isoformat() <= e["time"][:10] <= until.isoformat()]

@@ -19,7 +19,7 @@ from typing import Any
 from domicile.apply.refuse import Cap
 from domicile.apply.run import apply_plan
 from domicile.plan.make import make_plan
-from domicile.watch.ledger import Approval
+from domicile.watch.ledger import SUPERSEDED, Approval
 
 STANDING = "standing.json"
 
@@ -63,7 +63,7 @@ def standing(consequences: Sequence[tuple[str, date, str, str]]) -> dict[str, An
             {"mandate": name.partition("/")[0], "clause": name.partition("/")[2], "what": what,
              "due": due.isoformat()}
             for name, due, what, done in consequences
-            if done and what in CLOSES
+            if done not in ("", SUPERSEDED) and what in CLOSES
         ],
     }  # fmt: skip
 

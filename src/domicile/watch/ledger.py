@@ -41,6 +41,9 @@ CREATE TABLE IF NOT EXISTS approval (
 
 BUSY_SECONDS = 30.0
 
+SUPERSEDED = "superseded"
+"""What came of a consequence that the mandates ask for no more."""
+
 
 @dataclass(frozen=True)
 class Approval:
@@ -159,11 +162,17 @@ class Ledger:
     # Consequences and approvals.
 
     def begin(self, name: str, due: date, what: str) -> None:
-        """Note what is to follow a deadline that passed."""
+        """Note what is to follow a deadline that passed; anew, where it was superseded."""
         self._write(
-            "INSERT OR IGNORE INTO consequence VALUES (?, ?, ?, NULL)",
-            (name, due.isoformat(), what),
+            "INSERT INTO consequence VALUES (?, ?, ?, NULL) ON CONFLICT (name, due) DO UPDATE"
+            " SET what = excluded.what, done = NULL WHERE done = ?",
+            (name, due.isoformat(), what, SUPERSEDED),
         )
+
+    def supersede(self, name: str, due: date) -> None:
+        """Note that nothing follows that deadline; should it pass again, it is told again."""
+        self.finish(name, due, SUPERSEDED)
+        self._write("DELETE FROM told WHERE name = ? AND due = ?", (name, due.isoformat()))
 
     def pending(self) -> list[tuple[str, date, str]]:
         """What is to follow and has not yet: mandate/clause, due, what."""

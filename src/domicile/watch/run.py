@@ -30,7 +30,7 @@ from domicile.survey.datamap import make_map
 from domicile.watch.consequences import CARRIES, carry_out, standing, write_standing
 from domicile.watch.deadlines import PASSED, Duty, due_now, duties
 from domicile.watch.drift import Change, drift
-from domicile.watch.ledger import Ledger
+from domicile.watch.ledger import SUPERSEDED, Ledger
 from domicile.watch.notices import Channel, Notice, identity, shown
 
 Doc = dict[str, Any]
@@ -99,6 +99,7 @@ def _round(
     # What the watch itself moved or erased is no drift; for one look, people are not counted.
     changes = drift(before, seen, people=not ledger.acted()) if before else ()
     every = duties(mandates, day)
+    dropped = _drop(every, day, ledger, estate.name)
     broken = _broken(plan)
     listed = tuple((duty, broken.get(duty.name, 0)) for duty in every)
     open_duties = [duty for duty, count in listed if count or duty.kind not in ("store", "use")]
@@ -120,7 +121,7 @@ def _round(
                      notices=len(notices), map_digest=seen["digest"])
             )  # fmt: skip
     at("noted")
-    done = list(_follow(path, day, ledger, estate.name, progress, at))
+    done = dropped + list(_follow(path, day, ledger, estate.name, progress, at))
     _record(path, ledger, estate.name, at)
     sent = _send(ledger, channels, at)
     return Round(day, tuple(changes), listed, tuple(sent), tuple(done))
@@ -133,6 +134,27 @@ def _broken(plan: Doc) -> dict[str, int]:
         name = f"{finding['mandate']}/{finding['clause']}"
         counts[name] = counts.get(name, 0) + 1
     return counts
+
+
+def _drop(every: Sequence[Duty], day: date, ledger: Ledger, estate: str) -> list[tuple[str, str]]:
+    """Drop what is pending and follows no more: its clause is gone, binds no longer, has another
+    deadline, or says something else. Should it follow again, it begins anew."""
+    follows = {(duty.name, duty.due, duty.otherwise) for duty in every if duty.due < day}
+    gone = [row for row in ledger.pending() if row not in follows]
+    with ledger.transaction():
+        for name, due, what in gone:
+            ledger.supersede(name, due)
+            ledger.queue(
+                Notice(
+                    identity(estate, name, due, f"{SUPERSEDED} {what} {day}"),
+                    f"[{estate}] {name}: {SUPERSEDED}",
+                    f"{what} was to follow the deadline {due} of {name}. On {day} the mandates do"
+                    " not say so: nothing was done.\n",
+                    {"estate": estate, "clause": name, "due": due.isoformat(),
+                     "outcome": SUPERSEDED},
+                )
+            )  # fmt: skip
+    return [(name, SUPERSEDED) for name, _, _ in gone]
 
 
 def _follow(
