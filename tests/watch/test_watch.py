@@ -15,7 +15,9 @@ import pytest
 
 from domicile.cli.main import main
 from domicile.estate.load import load_estate
+from domicile.evidence.keys import SigningKey
 from domicile.evidence.place import read_log, state_directory
+from domicile.watch.ledger import Ledger
 from domicile.watch.notices import channels
 from domicile.watch.run import Round, watch_once
 from tests.conftest import ROOT
@@ -101,6 +103,64 @@ def test_over_the_cap_or_after_its_last_day_it_waits(
         outcomes = dict(look(estate, DEADLINE + timedelta(days=3)).consequences)
         assert said in outcomes["home/rest"]
     assert in_store(tmp_path, "abroad") == 3
+
+
+@pytest.mark.parametrize("name", ["estate.yaml", "mandates/home.yaml"])
+def test_an_approval_is_for_what_was_declared(tmp_path: Path, name: str) -> None:
+    """An estate or a mandate that changed since is not what was approved."""
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        arguments = ["watch", "--estate", str(estate), "--approve", "home/rest", "--max-rows"]
+        assert main([*arguments, "50", "--until", "2026-10-01"]) == 0
+        text = (tmp_path / name).read_text("utf-8")
+        changed = text.replace("Trust Inc", "Other Inc").replace("of US people", "of people")
+        assert changed != text
+        (tmp_path / name).write_text(changed, "utf-8")
+        outcomes = dict(look(estate, DEADLINE + timedelta(days=1)).consequences)
+        assert "changed since it was approved" in outcomes["home/rest"]
+        assert in_store(tmp_path, "abroad") == 3
+        assert main([*arguments, "50", "--until", "2026-10-01"]) == 0
+        outcomes = dict(look(estate, DEADLINE + timedelta(days=2)).consequences)
+        assert outcomes["home/rest"] == "carried out: 3 rows"
+    first, second = entries(estate, "standing_approval")
+    assert first["digest"] != second["digest"]
+
+
+def test_rows_count_against_the_cap(tmp_path: Path) -> None:
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        arguments = ["watch", "--estate", str(estate), "--approve", "home/rest", "--max-rows"]
+        assert main([*arguments, "5", "--until", "2026-10-01"]) == 0
+        ledger = Ledger(state_directory(estate))
+        with ledger.transaction():
+            ledger.use("home/rest", 3)  # as an earlier deadline of the clause would have
+        outcomes = dict(look(estate, DEADLINE + timedelta(days=1)).consequences)
+        assert outcomes["home/rest"] == "waits: 3 rows and 3 before, more than the 5 approved"
+        with ledger.transaction():
+            ledger.use("home/rest", -1)
+        outcomes = dict(look(estate, DEADLINE + timedelta(days=2)).consequences)
+        assert outcomes["home/rest"] == "carried out: 3 rows"
+        assert ledger.approvals()["home/rest"].used == 5
+        ledger.close()
+
+
+def test_a_refused_plan_counts_no_rows(tmp_path: Path) -> None:
+    """Refused before anything is begun, day after day, the cap stays whole."""
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        arguments = ["watch", "--estate", str(estate), "--approve", "home/rest", "--max-rows"]
+        mandate = tmp_path / "mandates" / "home.yaml"
+        text = mandate.read_text("utf-8")
+        mandate.write_text(text + "cosignatures: {need: 1}\n", "utf-8")
+        written = estate.read_text("utf-8")
+        key = SigningKey.generate("witness.example/w").verifier
+        estate.write_text(written + f'witnesses: {{w: {{key: "{key}"}}}}\n', "utf-8")
+        assert main([*arguments, "3", "--until", "2026-10-01"]) == 0
+        outcomes = dict(look(estate, DEADLINE + timedelta(days=1)).consequences)
+        assert "not carried out" in outcomes["home/rest"]
+        ledger = Ledger(state_directory(estate))
+        assert ledger.approvals()["home/rest"].used == 0
+        ledger.close()
 
 
 @pytest.mark.parametrize(

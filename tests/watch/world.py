@@ -14,8 +14,8 @@ from datetime import date
 from pathlib import Path
 
 from domicile.estate.load import load_estate
-from domicile.evidence.place import state_directory
-from domicile.watch.ledger import Approval, Ledger
+from domicile.law.load import load_mandates
+from domicile.watch.approve import approve
 from domicile.watch.notices import channels
 from domicile.watch.run import watch_once
 
@@ -94,10 +94,9 @@ def main(folder: str, day: str, port: str) -> None:
         estate = make_world(here, int(port), f"shop{line}")
         mandate = here / "mandates" / "home.yaml"
         mandate.write_text(MANDATE.partition("  - {id: look")[0], encoding="utf-8")
-        ledger = Ledger(state_directory(estate))
-        with ledger.transaction():
-            ledger.approve(Approval("home/rest", 50, date(2027, 1, 1)))
-        ledger.close()
+        until = date(2027, 1, 1)
+        declared = load_estate(estate)
+        approve(estate, declared, load_mandates(declared, (), until), "home/rest", 50, until)
         killed = one_round(estate, date.fromisoformat(day), line)
         print(killed, one_round(estate, date.fromisoformat(day), 0), flush=True)
         if killed != KILLED:

@@ -7,13 +7,25 @@ from datetime import date
 from pathlib import Path
 
 from domicile.errors import UsageError
-from domicile.estate.document import suggestion
+from domicile.estate.document import digest, suggestion
 from domicile.estate.model import Estate
 from domicile.evidence.kinds import make
 from domicile.evidence.place import open_log, state_directory
 from domicile.law.model import Mandate
 from domicile.watch.consequences import CARRIES
 from domicile.watch.ledger import Approval, Ledger
+
+
+def bound_to(estate: Estate, mandates: Sequence[Mandate], name: str) -> str:
+    """sha256:… of what an approval in advance is for: a clause (`mandate/clause`), the whole
+    mandate that holds it, and the estate, as they are declared. The day does not matter.
+
+    Empty when no mandate is of that name.
+    """
+    digests = [m.digest for m in mandates if m.id == name.partition("/")[0]]
+    if not digests:
+        return ""
+    return digest({"clause": name, "mandate": digests[0], "estate": estate.digest})
 
 
 def approve(
@@ -37,13 +49,14 @@ def approve(
         )
     mandate, _, clause = name.partition("/")
     directory = state_directory(path)
+    bound = bound_to(estate, mandates, name)
     ledger = Ledger(directory)
     try:
         with ledger.transaction():
-            ledger.approve(Approval(name, max_rows, until))
+            ledger.approve(Approval(name, max_rows, until, bound))
     finally:
         ledger.close()
     open_log(directory, estate.name).append([
         make("standing_approval", estate.name, mandate=mandate, clause=clause, max_rows=max_rows,
-             until=until.isoformat())
+             until=until.isoformat(), digest=bound)
     ])  # fmt: skip

@@ -34,8 +34,10 @@ CREATE TABLE IF NOT EXISTS consequence (
 );
 CREATE TABLE IF NOT EXISTS own (one INTEGER PRIMARY KEY CHECK (one = 1));
 CREATE TABLE IF NOT EXISTS unsaid (entry TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS approval (
-  name TEXT PRIMARY KEY, max_rows INTEGER NOT NULL, until TEXT NOT NULL
+DROP TABLE IF EXISTS approval;  -- of 0.1: bound to a name only, so void
+CREATE TABLE IF NOT EXISTS approved (
+  name TEXT PRIMARY KEY, max_rows INTEGER NOT NULL, until TEXT NOT NULL, digest TEXT NOT NULL,
+  used INTEGER NOT NULL
 );
 """
 
@@ -52,6 +54,8 @@ class Approval:
     name: str  # mandate/clause
     max_rows: int
     until: date  # the last day
+    digest: str  # sha256:… of what was approved (`approve.bound_to`)
+    used: int = 0  # rows carried out, or begun, of `max_rows`
 
 
 class Ledger:
@@ -196,14 +200,27 @@ class Ledger:
     def approve(self, approval: Approval) -> None:
         """Keep an approval in advance; it replaces one of the same clause."""
         self._write(
-            "INSERT OR REPLACE INTO approval VALUES (?, ?, ?)",
-            (approval.name, approval.max_rows, approval.until.isoformat()),
+            "INSERT OR REPLACE INTO approved VALUES (?, ?, ?, ?, ?)",
+            (
+                approval.name,
+                approval.max_rows,
+                approval.until.isoformat(),
+                approval.digest,
+                approval.used,
+            ),
         )
 
     def approvals(self) -> dict[str, Approval]:
         """Every approval in advance, by mandate/clause."""
-        rows = self.db.execute("SELECT name, max_rows, until FROM approval")
-        return {n: Approval(n, int(m), date.fromisoformat(u)) for n, m, u in rows}
+        rows = self.db.execute("SELECT name, max_rows, until, digest, used FROM approved")
+        return {
+            name: Approval(name, int(most), date.fromisoformat(until), digest, int(used))
+            for name, most, until, digest, used in rows
+        }
+
+    def use(self, name: str, rows: int) -> None:
+        """Count rows against the cap of an approval; negative, when nothing was begun."""
+        self._write("UPDATE approved SET used = used + ? WHERE name = ?", (rows, name))
 
     def _write(self, statement: str, values: Sequence[Any] = ()) -> None:
         try:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from domicile.evidence.place import open_log, state_directory
 from domicile.law.load import load_mandates
 from domicile.plan.make import make_plan
 from domicile.survey.datamap import make_map
+from domicile.watch.approve import bound_to
 from domicile.watch.consequences import CARRIES, carry_out, standing, write_standing
 from domicile.watch.deadlines import PASSED, Duty, due_now, duties
 from domicile.watch.drift import Change, drift
@@ -121,7 +123,11 @@ def _round(
                      notices=len(notices), map_digest=seen["digest"])
             )  # fmt: skip
     at("noted")
-    done = dropped + list(_follow(path, day, ledger, estate.name, progress, at))
+
+    def bound(name: str) -> str:
+        return bound_to(estate, mandates, name)
+
+    done = dropped + list(_follow(path, day, bound, ledger, estate.name, progress, at))
     _record(path, ledger, estate.name, at)
     sent = _send(ledger, channels, at)
     return Round(day, tuple(changes), listed, tuple(sent), tuple(done))
@@ -158,7 +164,7 @@ def _drop(every: Sequence[Duty], day: date, ledger: Ledger, estate: str) -> list
 
 
 def _follow(
-    path: Path, day: date, ledger: Ledger, estate: str,
+    path: Path, day: date, bound: Callable[[str], str], ledger: Ledger, estate: str,
     progress: Callable[[str], None], at: Callable[[str], None],
 ) -> Iterator[tuple[str, str]]:  # fmt: skip
     """Do what is pending. An outcome that may still change stays pending and is told once."""
@@ -168,7 +174,14 @@ def _follow(
                 ledger.acting()
         try:
             outcome, final = carry_out(
-                path, name, what, day, ledger.approvals().get(name), progress
+                path,
+                name,
+                what,
+                day,
+                ledger.approvals().get(name),
+                bound(name),
+                partial(_use, ledger, name),
+                progress,
             )
         except (PlanRefused, Stopped) as problem:
             outcome, final = f"not carried out: {problem.message}", False
@@ -193,6 +206,11 @@ def _follow(
         write_standing(state_directory(path), standing(ledger.consequences()))
         at("standing")
         yield name, outcome
+
+
+def _use(ledger: Ledger, name: str, rows: int) -> None:
+    with ledger.transaction():
+        ledger.use(name, rows)
 
 
 def _record(path: Path, ledger: Ledger, estate: str, at: Callable[[str], None]) -> None:
