@@ -201,6 +201,7 @@ def test_a_webhook_is_signed(tmp_path: Path, box: Mailbox, monkeypatch: pytest.M
         monkeypatch.setenv("HOOK", "hunter2")
         url = f"http://127.0.0.1:{server.server_port}/x"
         file = estate_of(tmp_path, box, more=f"  webhook: {{url: '{url}', secret: HOOK}}\n")
+        assert "page: https://devices.example.org" in file.read_text()
         run(file, Source([has(1)]), EARLY)
         with pytest.raises(Stopped, match="the webhook"):
             notify(file, now=EARLY)
@@ -214,6 +215,7 @@ def test_a_webhook_is_signed(tmp_path: Path, box: Mailbox, monkeypatch: pytest.M
     signature = hmac.new(b"hunter2", body, "sha256").hexdigest()
     assert headers["X-Domicile-Signature"] == f"sha256={signature}"
     document = json.loads(body)
+    assert b"/owner/" not in body  # the link is its owner's alone
     assert (document["owner"], document["device"]["id"], document["stage"]) == (
         "user1@example.org", "d1", "first"
     )  # fmt: skip

@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from domicile.devices import enforce
+from domicile.devices.dovecot import Sessions
 from domicile.devices.enforce import Enforcer
 from domicile.devices.model import ClauseKey, Device
 from domicile.devices.settle import settle_now
+from domicile.devices.words import label
 from domicile.errors import UsageError
 from tests.devices.made import DEADLINE, ESTATE, MANDATE, TIKTOK, write_estate
 from tests.devices.test_sync import Source, entries, phone, run
@@ -256,3 +259,54 @@ def test_without_a_ban_that_blocks_there_is_nothing_to_enforce(tmp_path: Path) -
     file = write_estate(tmp_path, mandate=MANDATE.replace("otherwise: block", "otherwise: notify"))
     with pytest.raises(UsageError, match="asks to block a device"):
         Enforcer(file, "k")
+
+
+def test_closed_when_the_devices_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, said = World(tmp_path, phone(1)), list[str]()
+    enforcer = world.enforcer
+    enforcer.warn = said.append
+    enforcer.close_when_blind()
+    assert enforcer.point.table is not None
+    run(world.file, Source([phone(1), phone(2)]), AFTER + DAY)
+    for file in enforcer.state.glob("devices.sqlite*"):
+        file.write_bytes(b"damaged" * 4096)
+    for _ in range(2):
+        assert not asyncio.run(enforcer._try("look", enforcer.look))
+    assert len(said) == 1
+    monkeypatch.setattr(enforce, "BLIND", -1.0)
+    enforcer.close_when_blind()
+    assert enforcer.point.table is None
+
+
+class Ends(Sessions):
+    """Ends sessions, or does not."""
+
+    def __init__(self) -> None:
+        self.works, self.asked = True, list[str]()
+
+    async def end(self, accounts: list[str]) -> bool:
+        self.asked += accounts
+        return self.works
+
+
+def test_sessions_are_ended_at_the_start_and_tried_again(tmp_path: Path) -> None:
+    world, ends = World(tmp_path, phone(1, hits={KEY: TIKTOK}), phone(2)), Ends()
+    world.enforcer.sessions, ends.works = ends, False
+    for _ in range(2):
+        asyncio.run(world.enforcer.end_sessions())
+    assert len(ends.asked) == 2
+    ends.works = True
+    for _ in range(2):
+        asyncio.run(world.enforcer.end_sessions())
+    assert len(ends.asked) == 3
+    assert [e["outcome"] for e in entries(world.file, "device_sessions")] == ["failed", "done"]
+    run(world.file, Source([phone(1, hits={KEY: TIKTOK}), phone(2, hits={KEY: TIKTOK})]), AFTER)
+    asyncio.run(world.enforcer.end_sessions())
+    assert len(ends.asked) == 4
+
+
+def test_a_name_is_one_line() -> None:
+    assert label(phone(1, name="Ana's\r\nX-Evil:\x00 1")) == "Ana's X-Evil: 1"
+    assert label(phone(1, name="\n")) == "d1"

@@ -1,7 +1,8 @@
 """Runs the decision point, and keeps it true: what changed is known within two seconds.
 
 every half second   a file of devices that another process wrote is read again;
-                    sessions of newly refused devices are ended
+                    sessions of newly refused devices are ended, and again those that were not;
+                    a file that could not be read for half a minute closes the point
 every second        decisions are written into the log
 every minute, and   a process of its own judges every device again (the clock, what owners
 at each deadline    said), so that decisions are not kept waiting
@@ -10,10 +11,10 @@ at each deadline    said), so that decisions are not kept waiting
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import multiprocessing
 import signal
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -26,11 +27,11 @@ from domicile.devices.ban import Ban, compile_ban
 from domicile.devices.dovecot import Sessions
 from domicile.devices.people import People
 from domicile.devices.point import Point
-from domicile.devices.record import DeviceRecord
+from domicile.devices.record import DeviceRecord, Place
 from domicile.devices.settle import Judge, settle_now
 from domicile.devices.table import Table
 from domicile.devices.tally import Tally
-from domicile.errors import DomicileError, UsageError
+from domicile.errors import DomicileError, Stopped, UsageError
 from domicile.estate.load import load_estate
 from domicile.estate.model import Estate
 from domicile.evidence import kinds, place
@@ -39,6 +40,8 @@ from domicile.law.load import load_mandates
 LOOK = 0.5
 WRITE = 1.0
 JUDGE = 60.0
+BLIND = 30.0
+"""Seconds without a successful look after which nothing can be decided."""
 
 
 @dataclass
@@ -65,7 +68,10 @@ class Enforcer:
         self._record: DeviceRecord | None = None
         self._version = -1
         self._history = -1
-        self._warned = ""
+        self._looked = time.monotonic()
+        self._waiting: set[Place] = set()  # refused, and their sessions not ended yet
+        self._failed: set[Place] = set()  # of these, those whose failure is in the log
+        self._warned: dict[str, str] = {}
 
     def _declared(self) -> tuple[Estate, Ban]:
         estate = load_estate(self.estate_file)
@@ -74,8 +80,7 @@ class Enforcer:
     async def run(self, host: str, port: int, ready: Callable[[int], None]) -> None:
         """Serve until SIGTERM or SIGINT; `ready` is told the port."""
         sys.setswitchinterval(0.0005)  # a table that is being read does not delay decisions
-        with contextlib.suppress(DomicileError):
-            await self.look()
+        await self._try("look", self.look)
         server = uvicorn.Server(
             uvicorn.Config(
                 self.point, host=host, port=port, log_level="error", access_log=False,
@@ -84,6 +89,8 @@ class Enforcer:
         )  # fmt: skip
         tasks = [
             asyncio.create_task(self._every(LOOK, self.look)),
+            asyncio.create_task(self._every(LOOK, self.close_when_blind)),
+            asyncio.create_task(self._every(LOOK, self.end_sessions)),
             asyncio.create_task(self._every(WRITE, self.write)),
             asyncio.create_task(self._judging()),
         ]
@@ -93,7 +100,12 @@ class Enforcer:
                 await asyncio.sleep(0.01)
             if server.started:
                 ready(server.servers[0].sockets[0].getsockname()[1])
+            await asyncio.wait((serving, *tasks), return_when=asyncio.FIRST_COMPLETED)
+            died = [task for task in tasks if task.done()]
+            server.should_exit = True
             await serving
+            if died:
+                raise Stopped("the decision point no longer sees what changes; start it again")
         finally:
             for task in tasks:
                 task.cancel()
@@ -101,15 +113,21 @@ class Enforcer:
             self.tally.write()
 
     async def look(self) -> None:
-        """Read the devices again if they changed, and end sessions of those newly refused."""
+        """Read the devices again if they changed. Raises what reading them raises."""
         if self._record is None:
             self._record = DeviceRecord(self.state)
         version = self._record.version()
-        if version == self._version:
-            return
-        self.point.table = await asyncio.to_thread(self._table)
-        self._version = version
-        await self._end_sessions(self._record)
+        if version != self._version:
+            self.point.table = await asyncio.to_thread(self._table)
+            self._version = version
+        self._looked = time.monotonic()
+
+    def close_when_blind(self) -> None:
+        """Decide nothing any more after `BLIND` seconds in which no look succeeded."""
+        if time.monotonic() - self._looked > BLIND:
+            self.point.table = None
+            self._version = -1
+            self._record = None  # the file may be another by now
 
     def _table(self) -> Table:
         """A new table, read on a connection of this thread's own. Raises Stopped, UsageError."""
@@ -120,36 +138,49 @@ class Enforcer:
         finally:
             record.close()
 
-    async def _end_sessions(self, record: DeviceRecord) -> None:
-        (latest,) = record.connection.execute("SELECT max(rowid) FROM history").fetchone()
-        first, self._history = self._history, latest or 0
-        if first < 0 or self.sessions is None or self.point.table is None:
+    async def end_sessions(self) -> None:
+        """End the sessions of newly refused devices, at the start of all; again what failed."""
+        record, table = self._record, self.point.table
+        if self.sessions is None or record is None or table is None:
             return
-        people, estate = self.point.table.people, self.estate.name
+        (latest,) = record.connection.execute("SELECT max(rowid) FROM history").fetchone()
+        refused = set(record.connection.execute(
+            "SELECT fleet, id FROM standing WHERE NOT allowed"))  # fmt: skip
+        if self._history < 0:  # sessions may have been opened while nothing was enforced
+            new = refused
+        else:
+            new = set(record.connection.execute(
+                "SELECT fleet, id FROM history WHERE rowid > ? AND NOT allowed",
+                (self._history,)))  # fmt: skip
+        self._waiting = (self._waiting | new) & refused
+        self._failed &= self._waiting
+        self._history = latest or 0
+        of_devices = place.open_commitments(self.state, use="device")
+        of_people = place.open_commitments(self.state)
         entries = []
-        rows = record.connection.execute(
-            "SELECT DISTINCT h.fleet, h.id FROM history AS h JOIN standing AS s"
-            " USING (fleet, id, mandate, clause)"
-            " WHERE h.rowid > ? AND NOT h.allowed AND NOT s.allowed",
-            (first,),
-        ).fetchall()
-        for fleet, id_ in rows:
+        for fleet, id_ in sorted(self._waiting):
             owners = [name for (name,) in record.connection.execute(
                 "SELECT name FROM owner WHERE fleet = ? AND id = ?", (fleet, id_))]  # fmt: skip
-            for owner in owners:
-                ended = await self.sessions.end([people.of(owner).account])
-                entries.append(
-                    kinds.make(
-                        "device_sessions", estate, fleet=fleet,
-                        outcome="done" if ended else "failed",
-                        device=place.open_commitments(self.state, use="device").person(
-                            "device", f"{fleet}\n{id_}"
-                        ),
-                        person=place.open_commitments(self.state).person("owner", owner),
-                    )
-                )  # fmt: skip
+            ended = {
+                owner: await self.sessions.end([table.people.of(owner).account]) for owner in owners
+            }
+            again = (fleet, id_) in self._failed
+            if all(ended.values()):
+                self._waiting.discard((fleet, id_))
+            else:
+                self._failed.add((fleet, id_))
+            entries += [
+                kinds.make(
+                    "device_sessions", self.estate.name, fleet=fleet,
+                    outcome="done" if done else "failed",
+                    device=of_devices.person("device", f"{fleet}\n{id_}"),
+                    person=of_people.person("owner", owner),
+                )
+                for owner, done in ended.items()
+                if done or not again  # a failure is written once, however often it is tried
+            ]  # fmt: skip
         if entries:
-            place.open_log(self.state, estate).append(entries)
+            place.open_log(self.state, self.estate.name).append(entries)
 
     async def write(self) -> None:
         """Write counted decisions into the log."""
@@ -158,36 +189,48 @@ class Enforcer:
     async def _every(self, seconds: float, work: Callable[[], object]) -> None:
         while True:
             await asyncio.sleep(seconds)
-            await self._try(work)
+            await self._try(work.__name__, work)
 
-    async def _try(self, work: Callable[[], object]) -> None:
-        """Do it; what fails is said once and tried again."""
+    async def _try(self, name: str, work: Callable[[], object]) -> bool:
+        """Do it, and whether it was done; what fails is said once and tried again."""
         try:
             done = work()
             if asyncio.iscoroutine(done):
                 await done
-            self._warned = ""
-        except DomicileError as error:
-            if self._warned != str(error):
-                self._warned = str(error)
-                self.warn(str(error))
+        except Exception as error:  # noqa: BLE001 - the boundary of a task: it must not end unseen
+            # Of what is not ours only the kind is said: its message may hold personal data.
+            said = str(error) if isinstance(error, DomicileError) else (
+                f"{name.strip('_')}: {type(error).__name__}; it is tried again"
+            )  # fmt: skip
+            if self._warned.get(name) != said:
+                self._warned[name] = said
+                self.warn(said)
+            return False
+        self._warned.pop(name, None)
+        return True
 
     async def _judging(self) -> None:
         """Judge every device each minute and at each deadline, in a process of its own."""
         context = multiprocessing.get_context("spawn")
         loop = asyncio.get_running_loop()
-        with ProcessPoolExecutor(1, mp_context=context, initializer=_quiet) as pool:
-            while True:
-                now = self.clock()
+        while True:  # a pool whose process died does nothing more: a new one after a failure
+            with ProcessPoolExecutor(1, mp_context=context, initializer=_quiet) as pool:
+                done = True
+                while done:
+                    now = self.clock()
 
-                async def judge(at: datetime = now) -> None:
-                    await loop.run_in_executor(pool, _judge, self.estate_file, at)
+                    async def judge(at: datetime = now, pool: ProcessPoolExecutor = pool) -> None:
+                        await loop.run_in_executor(pool, _judge, self.estate_file, at)
 
-                await self._try(judge)
-                coming = [at for rule in self.ban.rules for span in (*rule.spans, (rule.deadline,))
-                          for at in span if now < at < now + timedelta(seconds=JUDGE)]  # fmt: skip
-                wait = (min(coming) - self.clock()).total_seconds() if coming else JUDGE
-                await asyncio.sleep(max(wait, 0.0) + 0.01)
+                    done = await self._try("judge", judge)
+                    await asyncio.sleep(self._until_next(now))
+
+    def _until_next(self, now: datetime) -> float:
+        """Seconds until devices are judged again, after they were at `now`."""
+        coming = [at for rule in self.ban.rules for span in (*rule.spans, (rule.deadline,))
+                  for at in span if now < at < now + timedelta(seconds=JUDGE)]  # fmt: skip
+        wait = (min(coming) - self.clock()).total_seconds() if coming else JUDGE
+        return max(wait, 0.0) + 0.01
 
 
 def _judge(estate_file: Path, now: datetime) -> int:

@@ -142,10 +142,12 @@ def _send(
             done.append((each, "void"))  # it is in no inventory or under no clause any more
             continue
         page = f"{settings.page}/owner/{links[each.owner]}" if settings.page else ""
+        if each.channel == "webhook":  # the link is its owner's alone
+            page = ""
         message = notice(device, rule, each.stage, each.reason, settings, person.language, page)
         facts = {
             "stage": each.stage, "owner": each.owner, "mandate": each.key.mandate,
-            "clause": each.key.clause, "reason": each.reason, "page": page,
+            "clause": each.key.clause, "reason": each.reason,
             "device": {"fleet": device.fleet, "id": device.id, "name": device.name},
             "deadline": rule.deadline.isoformat(),
         }  # fmt: skip

@@ -46,8 +46,12 @@ def services(rule: Rule, language: str) -> str:
 
 
 def label(device: Device) -> str:
-    """How a device is named to its owner."""
-    return device.name or device.id
+    """How a device is named to its owner: on one line, without control characters."""
+    return _line(device.name) or _line(device.id)
+
+
+def _line(name: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())
 
 
 def notice(
