@@ -17,7 +17,7 @@ from domicile.devices.enforce import Enforcer
 from domicile.devices.model import ClauseKey, Device
 from domicile.devices.settle import settle_now
 from domicile.devices.words import label
-from domicile.errors import UsageError
+from domicile.errors import Stopped, UsageError
 from tests.devices.made import DEADLINE, ESTATE, MANDATE, TIKTOK, write_estate
 from tests.devices.test_sync import Source, entries, phone, run
 
@@ -310,3 +310,14 @@ def test_sessions_are_ended_at_the_start_and_tried_again(tmp_path: Path) -> None
 def test_a_name_is_one_line() -> None:
     assert label(phone(1, name="Ana's\r\nX-Evil:\x00 1")) == "Ana's X-Evil: 1"
     assert label(phone(1, name="\n")) == "d1"
+
+
+def test_it_ends_when_a_part_of_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, ports = World(tmp_path, phone(1)), list[int]()
+
+    async def ended() -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(world.enforcer, "_judging", ended)
+    with pytest.raises(Stopped, match="start it again"):
+        asyncio.run(world.enforcer.run("127.0.0.1", 0, ports.append))
