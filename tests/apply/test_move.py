@@ -89,10 +89,10 @@ def before_deletion(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], objec
     real = Removal.remove
     waiting = [happens]
 
-    def remove(self: Removal, number: int) -> None:
+    def remove(self: Removal, number: int) -> bool:
         while waiting:
             waiting.pop()()
-        real(self, number)
+        return real(self, number)
 
     monkeypatch.setattr(Removal, "remove", remove)
 
@@ -157,6 +157,39 @@ def test_what_changes_between_copy_and_deletion_is_neither_lost_nor_brought_back
         ))  # fmt: skip
         assert broken == "0"
     assert nothing_is_left(capsys)
+
+
+@pytest.mark.parametrize("batch", [3_000_000, 200])
+def test_rows_that_came_to_somebody_who_goes_were_not_copied_and_stay(
+    shop: Shop, batch: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A purchase of person 1 becomes person 2's after the copy, and with it items 21 to 30."""
+    monkeypatch.setattr("domicile.apply.move.BATCH_ROWS", batch)
+    changes = """
+        UPDATE purchase SET person_id = 2 WHERE id = 3;
+        UPDATE item SET note = 'changed' WHERE id = 51;
+    """
+    before_deletion(monkeypatch, lambda: shop.sql("abroad", changes))
+    assert main(["apply", "p.json", "--yes", "--quiet"]) == 0
+    assert shop.ids("home", "item") | shop.ids("abroad", "item") == set(range(1, 1001))
+    assert set(range(21, 31)) <= shop.ids("home", "item")
+    assert nothing_is_left(capsys)
+
+
+@pytest.mark.parametrize("batch", [3_000_000, 200])
+@pytest.mark.parametrize("otherwise", ["erase", "move"])
+def test_rows_that_came_to_somebody_who_stays_are_not_deleted(
+    shop: Shop, batch: int, otherwise: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A purchase of person 2 becomes person 1's after the survey, and with it items 61 to 70."""
+    monkeypatch.setattr("domicile.apply.move.BATCH_ROWS", batch)
+    Path("mandates/home.yaml").write_text(MANDATE.replace("e: move", f"e: {otherwise}"))
+    assert main(["plan", "-o", "p.json", "--quiet"]) == 0
+    change = "UPDATE purchase SET person_id = 1 WHERE id = 7;"
+    before_deletion(monkeypatch, lambda: shop.sql("abroad", change))
+    assert main(["apply", "p.json", "--yes", "--quiet"]) == 0
+    assert set(range(61, 71)) <= shop.ids("abroad", "item")
+    assert not set(range(51, 61)) & shop.ids("abroad", "item")
 
 
 def test_a_home_that_puts_rows_into_holes_gives_them_back_in_another_order(

@@ -73,7 +73,9 @@ class Move:
                 self._along(self.home)
                 self._copy(self.home)
             for number in range(len(self.ranges), 0, -1):
-                removal.remove(number)
+                if not removal.remove(number):
+                    removal.postpone(number)
+                    break
             self.settle()
         except BaseException:
             if self._last is not None:

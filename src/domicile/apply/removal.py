@@ -35,9 +35,6 @@ BUSY_ATTEMPTS = 5
 BUSY_PAUSE = (0.05, 0.5)
 """Seconds between those, at least and at most; at random, so that two do not keep step."""
 
-STRAYED = -1
-"""The label of a row that was carried, and that no way leads to any more: it may be anybody's."""
-
 Found = dict[str, list[Keys]]
 
 
@@ -64,9 +61,10 @@ class Removal:
         self.done: set[int] = set()  # batches that are gone
         self.rows: dict[str, int] = {}  # how many rows of each table are gone
         self._rows: dict[str, int] = {}  # … in the open transaction
+        self.disturbed = False  # somebody changed what the open transaction was to delete
 
-    def remove(self, number: int) -> None:
-        """One batch. Raises StoreError; rows that cannot go now are counted as postponed."""
+    def remove(self, number: int) -> bool:
+        """One batch; whether it went, all but what is kept. Raises StoreError."""
         span = self.move.span(number)
         self.upto = self.move.ranges[number - 1][1]
         busy = attempts = 0
@@ -76,17 +74,27 @@ class Removal:
                     self.done.add(number)
                     for table, rows in self._rows.items():
                         self.rows[table] = self.rows.get(table, 0) + rows
-                    return
+                    return True
+                if self.disturbed and self.closure.routes:
+                    return False  # the next round lists keys: by them, what changed is told apart
                 attempts += 1
             except StoreBusy:
                 busy += 1
                 time.sleep(random.uniform(*BUSY_PAUSE))  # noqa: S311 - no secret
-        self.run.postponed += sum(self._count(t, g, span) for t, g in self.closure.going.items())
+        return False
+
+    def postpone(self, number: int) -> None:
+        """Leave a batch and all before it, which hold the rows that it refers to, for the next
+        round."""
+        span = f"g.phi <= {self.move.ranges[number - 1][1]}"
+        rows = sum(self._count(t, g, span) for t, g in self.closure.going.items())
+        self.run.postponed += max(rows, 1)
 
     def _attempt(self, number: int, span: str) -> bool:
         """Try the batch; False when something had changed, which is then kept or skipped."""
         mark = self.source.begin()
         self._rows = {}
+        self.disturbed = False
         written = ""
         try:
             if self.source.concurrent:
@@ -94,9 +102,12 @@ class Removal:
                 self._lock(span, self.move.keyed)
                 pointed = self._newly_pointed(span)
                 elsewhere = "" if pointed else self._elsewhere()
-                if pointed or elsewhere:
+                above = {} if pointed or elsewhere else self._above()
+                if pointed or elsewhere or above:
+                    self.disturbed = True
                     self.source.rollback()
-                    self._keep(pointed or self._whole(elsewhere))
+                    if not self.closure.routes:
+                        self._keep(pointed or self._below(above) or self._whole(elsewhere))
                     return False
             stubs = self._noted(span)
             short = self._delete(number, span, self.move.keyed)
@@ -106,9 +117,11 @@ class Removal:
                     self.source.lock_table(table)
             short = short or self._missing(keyless, span)
             if short:
+                self.disturbed = True
                 self.run.entries = []
                 self.source.rollback()
-                self._explain(short, span)
+                if not self.closure.routes:
+                    self._explain(short, span)
                 return False
             if self.home is not None and keyless:
                 written = self._carry_keyless(number, span, self.home, mark, keyless)
@@ -203,7 +216,7 @@ class Removal:
                 done += self.session.execute(
                     f"DELETE FROM {name} AS t WHERE {identity} IN ({chosen}) AND {unchanged}"
                 )
-            if done < expected or (done > expected and table in self.closure.routes):
+            if done != expected:  # one too many is somebody else's
                 short.append(table)
                 continue
             shown = str(self.graph.name(table))
@@ -245,46 +258,6 @@ class Removal:
         return self.session.execute(
             f"DELETE FROM {route.table} AS t USING {route.using} "
             f"WHERE {route.meets} AND {span} AND {same}"
-        )
-
-    def _list(self, table: str) -> None:
-        """Know the rows of a table by their keys from now on: those that the route finds, and
-        those that were carried and that it finds no more."""
-        home = self.home
-        if table not in self.closure.routes:
-            return
-        assert home is not None  # only what is carried is found along a route
-        self.move.settle()
-        self.closure.list_keys(table)
-        home.begin()
-        try:
-            for number, mark in self.move.marks.items():
-                if number not in self.done and (number, table) in self.move.copied:
-                    self._list_carried(table, home, mark, self.move.ranges[number - 1][1])
-        finally:
-            with suppress(StoreError):
-                home.rollback()
-
-    def _list_carried(self, table: str, home: End, mark: str, upto: int) -> None:
-        """List what one transaction wrote at home, as rows of the last person in its batch."""
-        going, labels = self.closure.going[table], self.shapes.labels(table)
-        identity = self.shapes.identity(table)
-        shape, there = home.session.schema.tables[table], home.session.dialect
-        texts = ", ".join(there.text(f"t.{there.quote(c)}", shape.column(c).kind) for c in identity)
-        rows = home.session.stream(
-            f"SELECT {texts} FROM {there.table(table)} t WHERE {home.ours('t', [mark])}"
-        )
-        name = self.work.name()
-        self.session.load(name, [(k, "text") for k in labels], (r for b in rows for r in b))
-        typed = ", ".join(
-            f"{self.session.dialect.value(f'x.{k}', self.graph.table(table).column(c))} AS {k}"
-            for k, c in zip(labels, identity, strict=True)
-        )
-        self.session.execute(
-            f"INSERT INTO {going} SELECT {', '.join(f'g.{k}' for k in labels)}, {STRAYED}, "
-            f"{upto}, {upto} "
-            f"FROM (SELECT {typed} FROM {self.session.dialect.temp(name)} x) g "
-            f"WHERE NOT EXISTS ({self._in(table, going)})"
         )
 
     def _carry_keyless(
@@ -385,15 +358,13 @@ class Removal:
         """Tell rows that changed from rows that are gone; keep the first, forget the second."""
         changed: Found = {}
         for table in short:
-            self._list(table)
             going = self.closure.going[table]
             name = self.session.dialect.table(table)
             same = self.shapes.same(table, "t", "g")
             free = self._free(table, span)
             rows = self.session.query(
                 f"SELECT {self._texts(table)} FROM {going} g JOIN {name} t ON {same} "
-                f"WHERE {free} AND (g.label = {STRAYED} "
-                f"OR NOT ({self.source.unchanged('t', self.seen)}))"
+                f"WHERE {free} AND NOT ({self.source.unchanged('t', self.seen)})"
             )
             if rows:
                 changed[table] = rows
@@ -407,7 +378,54 @@ class Removal:
             whole = self._users(changed)
             for table, rows in whole.items():
                 changed[table] = list({*changed.get(table, []), *rows})
-            self._keep(changed)
+            self._keep(self._below(changed))
+
+    def _above(self) -> Found:
+        """Rows still to go that changed and by which others' persons are told. Of all batches:
+        what hangs on them may be in a later one, which goes first."""
+        found: Found = {}
+        for table, going in self.closure.going.items():
+            if table in self.closure.routes or not any(
+                e.child in self.closure.going and self.graph.passes(e)
+                for e in self.graph.into(table)
+            ):
+                continue
+            rows = self.session.query(
+                f"SELECT {self._texts(table)} FROM {going} g "
+                f"JOIN {self.session.dialect.table(table)} t "
+                f"ON {self.shapes.same(table, 't', 'g')} "
+                f"WHERE {self._free(table, f'g.phi <= {self.upto}')} "
+                f"AND NOT ({self.source.unchanged('t', self.seen)})"
+            )
+            if rows:
+                found[table] = rows
+        return found
+
+    def _below(self, changed: Found) -> Found:
+        """With every going row whose person is told by one that changed: it may be another's."""
+        found: dict[str, set[Keys]] = {}
+        waiting = {table: set(keys) for table, keys in changed.items()}
+        while waiting:
+            table, keys = waiting.popitem()
+            known = found.setdefault(table, set())
+            fresh = keys - known
+            known |= fresh
+            if not fresh or not self.shapes.identity(table):
+                continue
+            rows = self._remember({}, table, list(fresh))
+            for edge in self.graph.into(table):
+                going = self.closure.going.get(edge.child)
+                if going and self.graph.passes(edge):
+                    children = self.session.query(
+                        f"SELECT {self._texts(edge.child)} FROM {going} g "
+                        f"JOIN {self.session.dialect.table(edge.child)} t "
+                        f"ON {self.shapes.same(edge.child, 't', 'g')} "
+                        f"{self.shapes.joined(edge, 't', 'x', rows)} "
+                        f"WHERE {self._free(edge.child, '1 = 1')}"
+                    )
+                    if children:
+                        waiting.setdefault(edge.child, set()).update(children)
+        return {table: list(keys) for table, keys in found.items() if keys}
 
     # Whose rows stay together.
 
@@ -442,7 +460,6 @@ class Removal:
             ]
             for edge in self.graph.into(table) if attachment else ():
                 if edge.child in self.closure.going:
-                    self._list(edge.child)
                     parts.append(
                         f"SELECT g.phi AS n FROM {self.closure.going[edge.child]} g "
                         f"JOIN {self.session.dialect.table(edge.child)} t "
@@ -489,7 +506,6 @@ class Removal:
         if not self.work.any(numbers):
             return found
         for table in list(self.closure.going):
-            self._list(table)
             rows = self.session.query(
                 f"SELECT {self._texts(table)} FROM {self.closure.going[table]} g "
                 f"WHERE {self._about(table, numbers)}"
@@ -515,7 +531,6 @@ class Removal:
         kept: Found = {}
         while waiting:
             table, keys = waiting.popitem()
-            self._list(table)
             kept[table] = [*kept.get(table, []), *keys]
             self.run.postponed += len(keys)
             rows = self._remember(self.keep, table, keys)

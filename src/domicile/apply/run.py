@@ -123,7 +123,8 @@ def _apply(
         _settle(run, estate)
         ends = Ends()
         with Survey(estate, run.state, ends.open, kept) as survey:
-            planner = Planner(survey, mandates, day, in_place=True, busy=carried.busy())
+            # A round after one that was disturbed lists keys.
+            planner = Planner(survey, mandates, day, in_place=not rounds, busy=carried.busy())
             fresh = planner.run()
             if first and resumed:
                 check_schemas(run.plan, survey, resumed=True)
