@@ -454,6 +454,50 @@ def test_a_stop_before_the_files_of_erased_rows_went_is_resumed(
     assert world.verify()["ok"]
 
 
+def test_another_file_that_came_to_the_name_of_an_erased_one_stays(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.declare({1: "US"}, otherwise="erase")
+    world.video(10, 1)
+    plan = world.plan()
+
+    def refuse(*_: Any) -> bool:
+        raise StoreRefused("media", "no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Folder, "take", refuse)
+        with pytest.raises(StoreRefused):
+            world.apply(plan)
+    (world.root / "media/videos/10.mp4").unlink()
+    world.put("videos/10.mp4", b"of somebody new, whose row comes in a moment")
+    world.apply(plan)
+    assert world.names("media") == ["videos/10.mp4"]
+
+
+def test_a_file_that_the_home_had_by_itself_is_never_taken_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.declare({1: "US", 3: "US"})
+    world.video(10, 1)
+    world.video(30, 3)
+    mirrored = world.root / "media_us/videos/10.mp4"
+    mirrored.parent.mkdir(parents=True, exist_ok=True)
+    mirrored.write_bytes((world.root / "media/videos/10.mp4").read_bytes())
+    plan = world.plan()
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise StoreRefused("app", "no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("domicile.apply.run._carry_out", refuse)
+        with pytest.raises(StoreRefused):
+            world.apply(plan)
+    world.sql("app", "UPDATE person SET country = 'NL' WHERE id = 1")  # moved house
+    world.apply(plan)
+    assert world.names("media_us") == ["videos/10.mp4", "videos/30.mp4"]
+    assert world.names("media") == ["videos/10.mp4"]
+
+
 def test_a_copy_of_what_stays_after_all_is_taken_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -187,8 +187,9 @@ def files_with(server: TestServer, url: str, needles: set[str]) -> list[str]:
     oid = server.sql("postgres", f"SELECT oid FROM pg_database WHERE datname = '{name_of(url)}'")
     found: set[str] = set()
     for path in (server.data / "base" / oid).iterdir():
-        data = path.read_bytes()
-        found.update(n for n in needles if n.encode() in data)
+        with suppress(FileNotFoundError):  # the server makes pg_internal.init anew now and then
+            data = path.read_bytes()
+            found.update(n for n in needles if n.encode() in data)
     return sorted(found)
 
 

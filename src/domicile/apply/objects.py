@@ -98,7 +98,8 @@ class ObjectMove:
         return self._number
 
     def _renew_erasures(self, plan: FilePlan, number: int) -> None:
-        """Forget what was to be erased and is named by a row: it is decided anew."""
+        """Forget what was to be erased and is named by a row, or is another file by now: it is
+        decided anew."""
         store = plan.objects.stores[number].name
         stale = []
         for entry in self.journal.at("erase", store):
@@ -106,7 +107,8 @@ class ObjectMove:
                 "SELECT 1 FROM file f JOIN hit h ON h.n = f.n WHERE f.store = ? AND f.path = ?",
                 (number, entry.path),
             )
-            if named or plan.index.find(number, entry.path) is None:
+            file = plan.index.find(number, entry.path)
+            if named or file is None or file.mark != entry.seen:
                 stale.append(entry.path)
         if stale:
             self.journal.forget(store, stale)
@@ -225,7 +227,8 @@ class _Part:
         self.run.postponed += 1
 
     def _adopt(self, target: Folder, batch: Sequence[Listed]) -> None:
-        """What stands at home already, with the same bytes, counts as copied."""
+        """What stands at home already, with the same bytes, counts as copied; it is not ours to
+        take back unless we placed it."""
         known = {f.path: self.journal.find(self.store, f.path) for f in batch}
         entries = []
         for file in batch:
@@ -234,7 +237,8 @@ class _Part:
                 continue
             mine, theirs = self.source.digest(file.path), target.digest(file.path)
             if mine and theirs and mine[0] == theirs[0] and mine[1] == file.mark:
-                entries.append(self._entry(file, "naming", theirs[1], mine[0]))
+                ours = theirs[1] if entry and entry.placed == theirs[1] else None
+                entries.append(self._entry(file, "naming", ours, mine[0]))
             else:
                 self._busy(file.path)
         self.journal.note(entries)
@@ -350,9 +354,12 @@ def settle_files(run: Run, estate: Estate) -> None:
 
 
 def _settle_naming(run: Run, journal: ObjectsJournal, entry: Entry, home: Folder) -> None:
-    assert entry.placed is not None  # it was received
     stands = home.mark(entry.path)
-    if stands == entry.placed or home.settle(entry.path, entry.placed, entry.before):
+    if entry.placed is None:  # it stood there before, with the same bytes
+        there = stands is not None
+    else:
+        there = stands == entry.placed or home.settle(entry.path, entry.placed, entry.before)
+    if there:
         _say(run, entry, "move", digest=digest_of([entry]), read_back=digest_of([entry]),
              from_=entry.store, to=entry.home)  # fmt: skip
         journal.note([replace(entry.at("copied"), before=None)])

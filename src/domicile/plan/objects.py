@@ -256,14 +256,19 @@ class FilePlan:
             )
 
     def _erased(self) -> None:
-        """Files whose rows an unfinished run erased: noted before, and named by no row now."""
+        """Files whose rows an unfinished run erased: noted before, named by no row now, and as
+        they were then; another file may have come to the name."""
         for entry in self.erasing():
+            number = self.objects.number(entry.store)
+            file = self.index.find(number, entry.path)
+            if file is None or file.mark != entry.seen:
+                continue
             rules = self.objects.rules.items()
             rule = next((n for n, r in rules if str(r.table) == entry.name), None)
             self.index.run(
                 f"UPDATE file SET fate = '{GO}', home = '', rule = ? "
                 f"WHERE store = ? AND path = ? AND fate = '{ORPHAN}'",
-                (rule, self.objects.number(entry.store), entry.path),
+                (rule, number, entry.path),
             )
 
     def erasing(self) -> Iterator[Entry]:
