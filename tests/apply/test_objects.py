@@ -47,6 +47,23 @@ def checks(verified: dict[str, Any]) -> dict[str, str]:
     return {c["name"]: c["status"] for c in verified["checks"]}
 
 
+FILES_GO = "domicile.stores.files_folder.Folder.take"
+ROWS_GO = "domicile.apply.run._carry_out"
+"""Steps of apply at which a store may refuse."""
+
+
+def stopped(world: World, plan: dict[str, Any], monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Apply a plan up to a step that a store refuses."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise StoreRefused("made up", "no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(step, refuse)
+        with pytest.raises(StoreRefused):
+            world.apply(plan)
+
+
 def test_files_go_home_with_their_rows(world: World) -> None:
     world.declare({1: "US", 2: "NL", 3: "US", 4: None})
     for key, person in ((10, 1), (11, 1), (20, 2), (30, 3), (40, 4)):
@@ -413,14 +430,7 @@ def test_a_stop_after_the_copy_is_resumed(world: World, monkeypatch: pytest.Monk
     world.declare({1: "US"})
     world.video(10, 1)
     plan = world.plan()
-
-    def refuse(*_: Any) -> bool:
-        raise StoreRefused("media", "no")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Folder, "take", refuse)
-        with pytest.raises(StoreRefused):
-            world.apply(plan)
+    stopped(world, plan, monkeypatch, FILES_GO)
     assert world.names("media") == world.names("media_us") == ["videos/10.mp4"]
     assert world.ids("home") == [10]
     verified = world.verify()
@@ -438,14 +448,7 @@ def test_a_stop_before_the_files_of_erased_rows_went_is_resumed(
     world.declare({1: "US"}, otherwise="erase")
     world.video(10, 1)
     plan = world.plan()
-
-    def refuse(*_: Any) -> bool:
-        raise StoreRefused("media", "no")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Folder, "take", refuse)
-        with pytest.raises(StoreRefused):
-            world.apply(plan)
+    stopped(world, plan, monkeypatch, FILES_GO)
     assert world.ids("app") == []
     assert world.names("media") == ["videos/10.mp4"]  # nothing but the journal knows whose it was
     assert checks(world.verify())["erase media"] == "failed"
@@ -460,14 +463,7 @@ def test_another_file_that_came_to_the_name_of_an_erased_one_stays(
     world.declare({1: "US"}, otherwise="erase")
     world.video(10, 1)
     plan = world.plan()
-
-    def refuse(*_: Any) -> bool:
-        raise StoreRefused("media", "no")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Folder, "take", refuse)
-        with pytest.raises(StoreRefused):
-            world.apply(plan)
+    stopped(world, plan, monkeypatch, FILES_GO)
     (world.root / "media/videos/10.mp4").unlink()
     world.put("videos/10.mp4", b"of somebody new, whose row comes in a moment")
     world.apply(plan)
@@ -484,14 +480,7 @@ def test_a_file_that_the_home_had_by_itself_is_never_taken_back(
     mirrored.parent.mkdir(parents=True, exist_ok=True)
     mirrored.write_bytes((world.root / "media/videos/10.mp4").read_bytes())
     plan = world.plan()
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise StoreRefused("app", "no")
-
-    with monkeypatch.context() as patched:
-        patched.setattr("domicile.apply.run._carry_out", refuse)
-        with pytest.raises(StoreRefused):
-            world.apply(plan)
+    stopped(world, plan, monkeypatch, ROWS_GO)
     world.sql("app", "UPDATE person SET country = 'NL' WHERE id = 1")  # moved house
     world.apply(plan)
     assert world.names("media_us") == ["videos/10.mp4", "videos/30.mp4"]
@@ -505,14 +494,7 @@ def test_a_copy_of_what_stays_after_all_is_taken_back(
     world.video(10, 1)
     world.video(30, 3)
     plan = world.plan()
-    with monkeypatch.context() as patched:
-
-        def refuse(*_: Any, **__: Any) -> None:
-            raise StoreRefused("app", "no")
-
-        patched.setattr("domicile.apply.run._carry_out", refuse)
-        with pytest.raises(StoreRefused):
-            world.apply(plan)
+    stopped(world, plan, monkeypatch, ROWS_GO)
     assert world.names("media_us") == ["videos/10.mp4", "videos/30.mp4"]
     world.sql("app", "UPDATE person SET country = 'NL' WHERE id = 1")  # moved house
     world.apply(plan)
