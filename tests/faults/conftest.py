@@ -11,7 +11,8 @@ import pytest
 
 from tests.conftest import running_server
 from tests.faults.trials import Bench, SqliteBench
-from tests.servers import TestServer, debian_bin
+from tests.need import debian_programs
+from tests.servers import TestServer
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
 """Where files are fastest: kill -9 loses nothing that was written, whether on a disk or not."""
@@ -29,9 +30,7 @@ def scratch() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def server(scratch: Path) -> Iterator[TestServer]:
     """A PostgreSQL server that loses nothing when a client dies."""
-    bin_dir = debian_bin()
-    if bin_dir is None:
-        pytest.skip("PostgreSQL 15 is not installed: apt-get install postgresql-15, or make deps")
+    bin_dir = debian_programs()
     before, tempfile.tempdir = tempfile.tempdir, str(scratch)
     try:
         with running_server(bin_dir) as running:
@@ -59,8 +58,6 @@ def files(scratch: Path) -> Iterator[SqliteBench]:
 @pytest.fixture(scope="session")
 def fresh_servers() -> Iterator[Callable[[], TestServer]]:
     """A function that starts a server with fsync, on a disk, which may lose power."""
-    bin_dir = debian_bin()
-    if bin_dir is None:
-        pytest.skip("PostgreSQL 15 is not installed: apt-get install postgresql-15, or make deps")
+    bin_dir = debian_programs()
     with ExitStack() as stack:
         yield lambda: stack.enter_context(running_server(bin_dir, fsync=True))
