@@ -13,7 +13,7 @@ from domicile.devices.inventory.registry import open_inventory
 from domicile.devices.model import Device
 from domicile.errors import FleetError
 from domicile.estate.model import Fleet
-from tests.devices.made import TIKTOK, make_ban
+from tests.devices.made import DEADLINE, TIKTOK, make_ban
 
 SEEN = "2023-03-14T08:00:00Z"
 
@@ -21,7 +21,9 @@ SEEN = "2023-03-14T08:00:00Z"
 def read(directory: Path, text: str | bytes, source: str = "csv", **fleet: str) -> list[Device]:
     file = directory / f"devices.{source}"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    inventory = open_inventory(Fleet("f", source, file=str(file), **fleet), make_ban(directory))
+    inventory = open_inventory(
+        Fleet("f", source, file=str(file), **fleet), make_ban(directory), directory, DEADLINE
+    )
     return [device for page in inventory.pages("") for device in page.devices]
 
 
@@ -134,4 +136,4 @@ def test_what_is_no_inventory_is_one_error(
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     fleet = Fleet("f", "json", file=str(tmp_path / "none.json"))
     with pytest.raises(FleetError, match=r"no file none\.json"):
-        list(open_inventory(fleet, make_ban(tmp_path)).pages(""))
+        list(open_inventory(fleet, make_ban(tmp_path), tmp_path, DEADLINE).pages(""))

@@ -8,9 +8,7 @@ there: a run that was stopped goes on where it was, and half an inventory is nev
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +16,10 @@ from typing import Any
 
 import msgspec
 
+from domicile.devices.kept import Kept
 from domicile.devices.model import Attestation, ClauseKey, Device, Standing
-from domicile.errors import Stopped
 
 FILE = "devices.sqlite"
-
-BUSY_SECONDS = 30.0
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS device (
@@ -124,47 +120,12 @@ class Recorded:
     entry: int
 
 
-class DeviceRecord:
-    """The file of devices of one estate. Every write is durable when its transaction ends.
-
-    A failed write raises Stopped: nothing that was noted before is lost by it.
-    """
+class DeviceRecord(Kept):
+    """The file of devices of one estate."""
 
     def __init__(self, state: Path) -> None:
         """Open the file in the state directory, or make it. Raises Stopped."""
-        self.path = state / FILE
-        try:
-            state.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not self.path.exists():
-                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            self.connection = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_SECONDS)
-            self.connection.execute("PRAGMA journal_mode = WAL")
-            self.connection.execute("PRAGMA synchronous = FULL")
-            self.connection.executescript(_TABLES)
-        except (OSError, sqlite3.Error) as error:
-            raise _stopped(self.path, error) from error
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self.connection.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All writes inside are durable together, or none is. Raises Stopped."""
-        try:
-            self.connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise _stopped(self.path, error) from error
-        try:
-            yield
-            self.connection.execute("COMMIT")
-        except BaseException as error:
-            # A failed COMMIT may have ended the transaction already.
-            with suppress(sqlite3.Error):
-                self.connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error):
-                raise _stopped(self.path, error) from error
-            raise
+        super().__init__(state / FILE, _TABLES)
 
     def version(self) -> int:
         """A number that is another after another process wrote: cheap to ask for."""
@@ -455,11 +416,3 @@ def decode(fleet: str, id_: str, body: bytes) -> Device:
 
 def _moment(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
-
-
-def _stopped(path: Path, error: Exception) -> Stopped:
-    reason = getattr(error, "strerror", None) or type(error).__name__
-    return Stopped(
-        f"{path}: cannot be written: {reason}",
-        hint="free space or correct the permissions there, then run the same command again",
-    )

@@ -34,7 +34,7 @@ def sync(
     names: Sequence[str] = (),
     *,
     now: datetime | None = None,
-    opened: Callable[[Fleet, Ban], Inventory] = open_inventory,
+    opened: Callable[[Fleet, Ban], Inventory] | None = None,
     progress: Progress = lambda what, done: None,
 ) -> dict[str, Any]:
     """Read these fleets, or all, and record what changed; the document of `devices sync`.
@@ -55,9 +55,10 @@ def sync(
     record = DeviceRecord(state)
     given = now or datetime.now(UTC)
     at = record.clock(given)
+    open_ = opened or (lambda fleet, ban: open_inventory(fleet, ban, state, at))
     try:
         result = [
-            _fleet(estate, mandates, ban, fleet, record, state, at, opened, progress)
+            _fleet(estate, mandates, ban, fleet, record, state, at, open_, progress)
             for fleet in fleets
         ]
     finally:

@@ -16,6 +16,8 @@ from domicile.estate.validate import shown
 GRAPH = "https://graph.microsoft.com/v1.0"
 """The global service; national clouds have others, declared as `url` and `login`."""
 
+ANDROID = "https://androidmanagement.googleapis.com"
+
 LOGIN = "https://login.microsoftonline.com"
 
 _KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -23,8 +25,12 @@ _KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "json": (("file",), ()),
     "fleet": (("url", "secret"), ()),
     "graph": (("secret",), ("url", "tenant", "client", "login")),
+    "android": (("tenant", "secret"), ("url",)),
 }
 """Of each kind of source: the keys that it needs, and those that it may have."""
+
+_SERVICES = {"graph": GRAPH, "android": ANDROID}
+"""Where a source is, when the fleet does not say."""
 
 _ALWAYS = ("source", "ownership", "scope")
 
@@ -52,7 +58,7 @@ def _fleet(document: Document, key: Key, name: str, body: Mapping[str, Any]) -> 
             "client and tenant belong together",
             hint="With both, secret is the application's; with neither, it is a token.",
         )
-    url = body.get("url", GRAPH if source == "graph" else "")
+    url = body.get("url", _SERVICES.get(source, ""))
     return Fleet(
         name=name,
         source=source,

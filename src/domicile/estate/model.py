@@ -204,7 +204,7 @@ class Fleet:
     """
 
     name: str
-    source: str  # csv, json, graph
+    source: str  # csv, json, graph, fleet, android
     file: str = ""  # absolute
     url: str = ""
     tenant: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 from domicile.devices.ban import Ban
@@ -37,7 +38,8 @@ class CursorEnded(Exception):
     """The source no longer knows the place to go on from: begin anew."""
 
 
-MakeInventory = Callable[[Fleet, Ban], Inventory]
+MakeInventory = Callable[[Fleet, Ban, Path, datetime], Inventory]
+"""Made of a fleet, the ban, the directory of the estate's state, and the time to act at."""
 
 _PLATFORMS = {
     "android": "android", "androidenterprise": "android", "androidforwork": "android",

@@ -14,13 +14,13 @@ DeviceManagementManagedDevices.Read.All.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
-import httpx
 import msgspec
 
 from domicile.devices.ban import Ban
+from domicile.devices.inventory import tokens
 from domicile.devices.inventory.base import (
     Page,
     compliance,
@@ -29,7 +29,7 @@ from domicile.devices.inventory.base import (
     ownership,
     platform,
 )  # fmt: skip
-from domicile.devices.inventory.http import TIMEOUT, Service, secret, trust
+from domicile.devices.inventory.http import Service, secret
 from domicile.devices.model import ClauseKey, Device, Scope
 from domicile.errors import FleetError
 from domicile.estate.model import Fleet
@@ -39,9 +39,6 @@ FIELDS = (
     "complianceState", "lastSyncDateTime", "azureADDeviceId", "deviceEnrollmentType",
     "deviceCategoryDisplayName",
 )  # fmt: skip
-
-MARGIN = 120.0
-"""Seconds before its end at which a token is renewed."""
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 """The azureADDeviceId of a device that is not registered there."""
@@ -83,11 +80,6 @@ class _Stub(msgspec.Struct):
 class _Stubs(msgspec.Struct):
     value: list[_Stub]
     next: str | None = msgspec.field(name="@odata.nextLink", default=None)
-
-
-class _Token(msgspec.Struct):
-    access_token: str
-    expires_in: float = 3600.0
 
 
 class _Found(msgspec.Struct, array_like=True):
@@ -207,35 +199,20 @@ class GraphInventory:
         return "all" if self.fleet.scope == "all" else "managed"
 
 
-def _authoriser(fleet: Fleet) -> Callable[[bool], Mapping[str, str]]:
+def _authoriser(fleet: Fleet) -> tokens.Authorise:
     """Bearer headers: the secret itself, or tokens that it buys (RFC 6749, section 4.4)."""
     if not fleet.client:
-        return lambda _: {"Authorization": f"Bearer {secret(fleet)}"}
-    kept: list[tuple[str, float]] = []
-
-    def bearer(refused: bool) -> Mapping[str, str]:
-        if refused or not kept or kept[0][1] < time.monotonic():
-            kept[:] = [_token(fleet)]
-        return {"Authorization": f"Bearer {kept[0][0]}"}
-
-    return bearer
-
-
-def _token(fleet: Fleet) -> tuple[str, float]:
+        return tokens.given(fleet)
     url = f"{fleet.login}/{quote(fleet.tenant, safe='')}/oauth2/v2.0/token"
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": fleet.client,
-        "client_secret": secret(fleet),
-        "scope": f"{fleet.url.partition('/v1.0')[0]}/.default",
-    }
-    try:
-        answer = httpx.post(url, data=form, timeout=TIMEOUT, verify=trust())
-        token = msgspec.json.decode(answer.content, type=_Token)
-    except (httpx.TransportError, msgspec.DecodeError):
-        raise FleetError(
-            fleet.name,
-            "no token was given",
-            hint=f"Check tenant and client, and whether {fleet.secret} has expired.",
-        ) from None
-    return token.access_token, time.monotonic() + token.expires_in - MARGIN
+    hint = f"Check tenant and client, and whether {fleet.secret} has expired."
+
+    def buy() -> tuple[str, float]:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": fleet.client,
+            "client_secret": secret(fleet),
+            "scope": f"{fleet.url.partition('/v1.0')[0]}/.default",
+        }
+        return tokens.buy(fleet, url, form, hint)
+
+    return tokens.bought(buy)

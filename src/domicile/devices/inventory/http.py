@@ -78,11 +78,20 @@ class Service:
         """Close its connections."""
         self.client.close()
 
-    def read(self, url: str, decoder: msgspec.json.Decoder[T], *, resumed: bool = False) -> T:
-        """GET one document and decode it.
+    def read(
+        self,
+        url: str,
+        decoder: msgspec.json.Decoder[T],
+        *,
+        resumed: bool = False,
+        method: str = "GET",
+        body: bytes | None = None,
+        means: frozenset[int] = frozenset({200}),
+    ) -> T:
+        """Ask for one document and decode it; `means` are the statuses that come with one.
 
-        `resumed` says that the address is one that was kept: a service that no longer knows it
-        gives CursorEnded. Raises FleetError, Stopped.
+        What is asked must be safe to ask twice. `resumed` says that the address is one that was
+        kept: a service that no longer knows it gives CursorEnded. Raises FleetError, Stopped.
         """
         self._same_origin(url)
         wait, fresh = FIRST_WAIT, False
@@ -90,7 +99,7 @@ class Service:
             headers = {**self._authorise(fresh), "Accept": "application/json"}
             asked: float | None = None
             try:
-                answer = self.client.get(url, headers=headers)
+                answer = self.client.request(method, url, headers=headers, content=body)
             except httpx.TransportError as error:
                 if attempt == 0 and isinstance(error, httpx.ConnectError) and not resumed:
                     self._sleep(wait)
@@ -103,7 +112,7 @@ class Service:
                     ) from error
                 what = "stopped answering"
             else:
-                if answer.status_code == 200:
+                if answer.status_code in means:
                     try:
                         return decoder.decode(answer.content)
                     except msgspec.ValidationError as error:
