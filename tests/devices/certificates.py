@@ -26,12 +26,11 @@ class Authority:
         )
         self._write("ca.pem", made.sign(self._key, hashes.SHA256()).public_bytes(PEM))
 
-    def issue(self, name: str) -> tuple[str, str]:
-        """A certificate whose CN is that name; its file and its key's."""
+    def issue(self, name: str, *, days: int = 1) -> tuple[str, str]:
+        """A certificate whose CN is that name; its file and its key's. It has ended when `days`
+        is below zero."""
         key = ec.generate_private_key(ec.SECP256R1())
-        made = _builder(_name(name), self._name, key).add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
+        made = _builder(_name(name), self._name, key, days).add_extension(_LOOPBACK, critical=False)
         self._write(f"{name}.pem", made.sign(self._key, hashes.SHA256()).public_bytes(PEM))
         self._write(
             f"{name}.key",
@@ -48,12 +47,17 @@ class Authority:
 PEM = serialization.Encoding.PEM
 
 
+_LOOPBACK = x509.SubjectAlternativeName(
+    [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("localhost")]
+)
+
+
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int = 1
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -62,6 +66,6 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=9))
+        .not_valid_after(now + timedelta(days=days))
     )

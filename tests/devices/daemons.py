@@ -1,4 +1,5 @@
-"""Debian's Dovecot and nginx as unprivileged processes on free ports of loopback."""
+"""Debian's Dovecot, nginx, Caddy and unbound as unprivileged processes on free ports of loopback,
+and its Postfix, which only root can start, in a directory of its own."""
 
 from __future__ import annotations
 
@@ -36,9 +37,9 @@ class Daemon:
     ports: dict[str, int] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *command: str) -> None:
+    def start(self, *command: str, as_root: bool = False) -> None:
         """Start in the foreground as the account that owns the directory, and wait for it."""
-        account = server_account()
+        account = None if as_root else server_account()
         self.process = subprocess.Popen(
             command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=(self.directory / "stderr.log").open("wb"),
@@ -202,12 +203,117 @@ def nginx(where: Path, rendered: str) -> Daemon:
     return daemon
 
 
+CADDY = """\
+{{
+    admin off
+    auto_https off
+    skip_install_trust
+}}
+https://localhost:{https} {{
+    bind 127.0.0.1
+    tls {dir}/server.pem {dir}/server.key {{
+        client_auth {{
+            mode verify_if_given
+            trusted_ca_cert_file {dir}/ca.pem
+        }}
+    }}
+    {rendered}
+    root * {dir}/pages
+    file_server
+}}
+"""
+"""Caddy without root, over TLS, serving one page."""
+
+
+def caddy(where: Path, rendered: str) -> Daemon:
+    """Start Caddy over TLS in a directory that holds its certificates, serving one page."""
+    daemon = Daemon(where, {"https": free_port()})
+    (where / "pages").mkdir()
+    (where / "pages" / "index.html").write_text("<h1>Web mail</h1>")
+    config = where / "Caddyfile"
+    config.write_text(CADDY.format(dir=where, rendered=rendered, **daemon.ports))
+    daemon.start("env", f"HOME={where}", program("caddy"), "run", "--config", str(config),
+                 "--adapter", "caddyfile")  # fmt: skip
+    return daemon
+
+
+POSTFIX = """\
+compatibility_level = 3.6
+queue_directory = {dir}/queue
+data_directory = {dir}/data
+daemon_directory = /usr/lib/postfix/sbin
+command_directory = /usr/sbin
+mail_owner = postfix
+setgid_group = postdrop
+maillog_file = {dir}/postfix.log
+maillog_file_prefixes = {dir}
+myhostname = mail.example.org
+mydestination =
+mynetworks = 127.0.0.0/8
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+alias_maps =
+default_transport = discard:
+smtputf8_enable = no
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = {dir}/server.pem
+smtpd_tls_key_file = {dir}/server.key
+smtpd_tls_CAfile = {dir}/ca.pem
+smtpd_relay_restrictions = permit_mynetworks, reject
+{rendered}
+"""
+
+POSTFIX_SERVICES = """\
+127.0.0.1:{submission} inet n - n - - smtpd
+    -o smtpd_tls_ask_ccert=yes
+    -o smtpd_sender_restrictions=device_access
+127.0.0.1:{smtp} inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+discard unix - - n - - discard
+error unix - - n - - error
+retry unix - - n - - error
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+tlsmgr unix - - n 1000? 1 tlsmgr
+proxymap unix - - n - - proxymap
+proxywrite unix - - n - 1 proxymap
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+def postfix(where: Path, rendered: str) -> Daemon:
+    """Start Postfix, which throws away what it takes, in a directory that holds its certificates.
+
+    Postfix checks that what it runs as root belongs to root: the directory does.
+    """
+    daemon = Daemon(where, {"submission": free_port(), "smtp": free_port()})
+    config = where / "config"
+    for each in (config, where / "queue"):
+        each.mkdir()
+    data = where / "data"
+    data.mkdir()
+    shutil.chown(data, "postfix")
+    where.chmod(0o755)
+    (config / "main.cf").write_text(POSTFIX.format(dir=where, rendered=rendered))
+    (config / "master.cf").write_text(POSTFIX_SERVICES.format(**daemon.ports))
+    check = [program("postfix"), "-c", str(config), "check"]
+    made = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    daemon.start("/usr/lib/postfix/sbin/master", "-c", str(config), "-d", as_root=True)
+    return daemon
+
+
 @contextmanager
-def directory(prefix: str) -> Iterator[Path]:
+def directory(prefix: str, *, as_root: bool = False) -> Iterator[Path]:
     """A directory of the servers' account, short enough for sockets; removed at the end."""
     path = Path(tempfile.mkdtemp(prefix=prefix))
     try:
-        own(path, server_account())
+        if not as_root:
+            own(path, server_account())
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)

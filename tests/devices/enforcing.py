@@ -23,8 +23,10 @@ SECONDS = 30
 class Running:
     """The process, where it listens, and its key."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str, key: str) -> None:
-        self.process, self.url = process, url
+    def __init__(
+        self, process: subprocess.Popen[str], url: str, key: str, postfix: str = ""
+    ) -> None:
+        self.process, self.url, self.postfix = process, url, postfix
         self.client = httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=SECONDS)
 
     def dovecot(self, device: str, account: str = "", protocol: str = "imap") -> dict[str, Any]:
@@ -52,7 +54,8 @@ def enforcing(
     try:
         assert process.stdout is not None
         document = "".join(iter(process.stdout.readline, "}\n")) + "}"
-        yield Running(process, json.loads(document)["url"], point_key(estate))
+        where = json.loads(document)
+        yield Running(process, where["url"], point_key(estate), where["postfix"] or "")
     finally:
         if process.poll() is None:
             process.terminate()

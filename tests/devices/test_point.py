@@ -320,4 +320,4 @@ def test_it_ends_when_a_part_of_it_ended(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(world.enforcer, "_judging", ended)
     with pytest.raises(Stopped, match="start it again"):
-        asyncio.run(world.enforcer.run("127.0.0.1", 0, ports.append))
+        asyncio.run(world.enforcer.run("127.0.0.1", 0, lambda port, _: ports.append(port)))

@@ -1,8 +1,10 @@
-"""The story in Debian's own Dovecot and nginx, with the decision point as its own process."""
+"""Debian's own Dovecot, nginx, Postfix and Caddy, with the decision point as its own process."""
 
 from __future__ import annotations
 
 import imaplib
+import os
+import smtplib
 import ssl
 import time
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ import pytest
 from domicile.devices.model import ClauseKey
 from domicile.devices.policy.render import render
 from tests.devices.certificates import Authority
-from tests.devices.daemons import Daemon, directory, dovecot, nginx
+from tests.devices.daemons import Daemon, caddy, directory, dovecot, nginx, postfix
 from tests.devices.enforcing import Running, enforcing
 from tests.devices.made import DEADLINE, ESTATE, TIKTOK, write_estate
 from tests.devices.test_sync import Source, entries, phone, run
@@ -176,3 +178,91 @@ def test_closed_when_the_decision_point_is_down(institution: Institution) -> Non
     point.kill()
     assert not isinstance(here.login("ana+d18", "pw-d18"), imaplib.IMAP4)
     assert here.page("d18").status_code == 503
+
+
+def send(port: int, authority: Authority, name: str) -> tuple[int, str]:
+    """What Postfix answers to a recipient from a device with that certificate, or none."""
+    context = ssl.create_default_context(cafile=str(authority.directory / "ca.pem"))
+    if name:
+        context.load_cert_chain(
+            str(authority.directory / f"{name}.pem"), str(authority.directory / f"{name}.key")
+        )
+    with smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE) as client:
+        client.starttls(context=context)
+        client.ehlo("d18")  # the client's own word
+        client.mail("ana@example.org")
+        code, said = client.rcpt("bea@example.org")
+        return code, said.decode()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="Postfix is started by root only")
+def test_postfix_refuses_what_a_refused_device_sends(institution: Institution) -> None:
+    here, stack = institution, institution.stack
+    where = stack.enter_context(directory("dom-pf-", as_root=True))
+    after = DEADLINE + timedelta(hours=1)
+    point = stack.enter_context(enforcing(here.file, after, "--postfix", "127.0.0.1:0"))
+    authority, other = Authority(where), Authority(stack.enter_context(directory("dom-ca-")))
+    for name, days in (("server", 1), ("d17", 1), ("d18", 1), ("d20", -1)):
+        authority.issue(name, days=days)
+    other.issue("d18")
+    server = postfix(where, render(here.file, "postfix", point.postfix))
+    stack.callback(server.stop)
+
+    code, said = send(server.ports["submission"], authority, "d17")
+    assert code == 554
+    assert "5.7.1" in said
+    assert f"{TIKTOK} is on telefoon d17. Remove it" in said
+    assert send(server.ports["submission"], authority, "d18")[0] == 250
+    # Neither no certificate, nor an expired one, nor another authority's says which device it is.
+    assert "does not say which device" in send(server.ports["submission"], authority, "")[1]
+    assert "does not say which device" in send(server.ports["submission"], authority, "d20")[1]
+    foreign = ssl.create_default_context(cafile=str(authority.directory / "ca.pem"))
+    foreign.load_cert_chain(str(other.directory / "d18.pem"), str(other.directory / "d18.key"))
+    with smtplib.SMTP("127.0.0.1", server.ports["submission"], timeout=PATIENCE) as client:
+        client.starttls(context=foreign)
+        client.ehlo()
+        client.mail("ana@example.org")
+        assert client.rcpt("bea@example.org")[0] == 554
+    # The mail of others comes in elsewhere, and is not asked about.
+    assert send(server.ports["smtp"], authority, "")[0] == 250
+
+    point.kill()
+    code, said = send(server.ports["submission"], authority, "d18")
+    assert code == 451  # closed, and to be tried again
+    assert "cannot be decided" in said
+
+
+def test_caddy_lets_in_by_the_certificate_and_is_closed(institution: Institution) -> None:
+    here, stack = institution, institution.stack
+    where = stack.enter_context(directory("dom-ca-"))
+    point = stack.enter_context(enforcing(here.file, DEADLINE + timedelta(hours=1)))
+    authority, other = Authority(where), Authority(stack.enter_context(directory("dom-cb-")))
+    for name, days in (("server", 1), ("d17", 1), ("d18", 1), ("d20", -1)):
+        authority.issue(name, days=days)
+    server = caddy(where, render(here.file, "caddy", point.url))
+    stack.callback(server.stop)
+    address = f"https://localhost:{server.ports['https']}/"
+    spoofed = {"X-Client-DN": "CN=d18", "X-Client-Verify": "SUCCESS", "X-Account": "bea",
+               "X-Service": "none", "Accept-Language": "nl"}  # fmt: skip
+
+    def page(files: tuple[str, str] | None) -> httpx.Response:
+        context = ssl.create_default_context(cafile=str(where / "ca.pem"))
+        if files:
+            context.load_cert_chain(*files)
+        with httpx.Client(verify=context, timeout=PATIENCE) as client:
+            return client.get(address, headers=spoofed)
+
+    def issued(name: str) -> tuple[str, str]:
+        return str(where / f"{name}.pem"), str(where / f"{name}.key")
+
+    refused = page(issued("d17"))
+    assert refused.status_code == 403
+    assert refused.text.startswith(f"{TIKTOK} staat op telefoon d17. Verwijder de app")
+    assert page(issued("d18")).text == "<h1>Web mail</h1>"
+    nobody = page(None)  # a header is no certificate
+    assert (nobody.status_code, "welk apparaat" in nobody.text) == (403, True)
+    for odd in (issued("d20"), other.issue("d18")):  # expired, and another authority's
+        with pytest.raises(httpx.TransportError):
+            page(odd)
+    point.kill()
+    assert page(issued("d18")).status_code == 502

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -23,13 +24,14 @@ from pathlib import Path
 
 import uvicorn
 
+from domicile.devices import postfix
 from domicile.devices.ban import Ban, compile_ban
 from domicile.devices.dovecot import Sessions
 from domicile.devices.people import People
 from domicile.devices.point import Point
 from domicile.devices.record import DeviceRecord, Place
 from domicile.devices.settle import Judge, settle_now
-from domicile.devices.table import Table
+from domicile.devices.table import Decision, Table
 from domicile.devices.tally import Tally
 from domicile.errors import DomicileError, Stopped, UsageError
 from domicile.estate.load import load_estate
@@ -51,6 +53,7 @@ class Enforcer:
     estate_file: Path
     key: str
     sessions: Sessions | None = None
+    postfix: str = ""  # where Postfix asks: HOST:PORT, or the path of a socket
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     warn: Callable[[str], None] = lambda text: None
     point: Point = field(init=False)
@@ -65,6 +68,7 @@ class Enforcer:
         self.point = Point(
             self.ban, self.estate.devices, self.key, self.tally, self.clock, self.estate_file
         )
+        self.point.evidence = self._entry
         self._record: DeviceRecord | None = None
         self._version = -1
         self._history = -1
@@ -77,8 +81,11 @@ class Enforcer:
         estate = load_estate(self.estate_file)
         return estate, compile_ban(load_mandates(estate), estate)
 
-    async def run(self, host: str, port: int, ready: Callable[[int], None]) -> None:
-        """Serve until SIGTERM or SIGINT; `ready` is told the port."""
+    async def run(self, host: str, port: int, ready: Callable[[int, str], None]) -> None:
+        """Serve until SIGTERM or SIGINT; `ready` is told the port, and where Postfix asks.
+
+        Raises UsageError when it cannot listen there.
+        """
         sys.setswitchinterval(0.0005)  # a table that is being read does not delay decisions
         await self._try("look", self.look)
         server = uvicorn.Server(
@@ -94,12 +101,15 @@ class Enforcer:
             asyncio.create_task(self._every(WRITE, self.write)),
             asyncio.create_task(self._judging()),
         ]
+        mail = await self._listen_to_postfix()
         serving = asyncio.create_task(server.serve())
         try:
             while not server.started and not serving.done():
                 await asyncio.sleep(0.01)
             if server.started:
-                ready(server.servers[0].sockets[0].getsockname()[1])
+                taken = server.servers[0].sockets[0].getsockname()[1]
+                self.point.url = self.point.url or f"http://{host}:{taken}"
+                ready(taken, mail)
             await asyncio.wait((serving, *tasks), return_when=asyncio.FIRST_COMPLETED)
             died = [task for task in tasks if task.done()]
             server.should_exit = True
@@ -111,6 +121,34 @@ class Enforcer:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self.tally.write()
+
+    async def _listen_to_postfix(self) -> str:
+        """Where it listens; empty when it is not to."""
+        if not self.postfix:
+            return ""
+        try:
+            server = await postfix.serve(
+                self.postfix, self.key, lambda request: self.point.answer(request, "postfix")
+            )
+        except OSError as error:
+            raise UsageError(f"cannot listen at {self.postfix}: {error.strerror}") from None
+        name = server.sockets[0].getsockname()
+        return name if isinstance(name, str) else f"{name[0]}:{name[1]}"
+
+    def _entry(self, decision: Decision) -> int | None:
+        """The entry of the log with the last recorded standing that was decided by."""
+        if decision.device is None or decision.key is None or self._record is None:
+            return None
+        try:
+            row = self._record.connection.execute(
+                "SELECT entry FROM standing"
+                " WHERE fleet = ? AND id = ? AND mandate = ? AND clause = ?",
+                (decision.device.fleet, decision.device.id, decision.key.mandate,
+                 decision.key.clause),
+            ).fetchone()  # fmt: skip
+        except sqlite3.Error:  # the decision stands without it
+            return None
+        return int(row[0]) if row else None
 
     async def look(self) -> None:
         """Read the devices again if they changed. Raises what reading them raises."""
@@ -144,6 +182,8 @@ class Enforcer:
         if self.sessions is None or record is None or table is None:
             return
         (latest,) = record.connection.execute("SELECT max(rowid) FROM history").fetchone()
+        if (latest or 0) == self._history and not self._waiting:
+            return
         refused = set(record.connection.execute(
             "SELECT fleet, id FROM standing WHERE NOT allowed"))  # fmt: skip
         if self._history < 0:  # sessions may have been opened while nothing was enforced

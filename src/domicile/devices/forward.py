@@ -1,4 +1,4 @@
-"""Web servers' side: nginx's `auth_request`, and forward-auth of Caddy and Traefik.
+"""Web servers' side: nginx's `auth_request`, and `forward_auth` of Caddy.
 
 The web server checks the device's client certificate and says in a header which device it is for;
 whatever the client itself sent under that name is overwritten. 2xx lets the request through, 403
@@ -81,5 +81,31 @@ location @device_undecided {{
     auth_request off;
     default_type "text/plain; charset=utf-8";
     return 503 "Access cannot be decided at the moment. Try again later.\\n";
+}}
+"""
+
+
+def caddy(url: str, key: str, service: str = "web") -> str:
+    """What goes into a site of Caddy 2.5 or newer, beside `tls`; its `forward_auth` is closed
+    when nobody answers (502), and what it is answered goes to the client as it is."""
+    return f"""\
+# Access by device: a client certificate for each, its CN the device's id. In the site's tls:
+#     client_auth {{
+#         mode verify_if_given
+#         trusted_ca_cert_file /etc/caddy/devices-ca.pem
+#     }}
+forward_auth {url} {{
+    uri /forward
+    header_up X-API-Key "{key}"
+    # A certificate that is given and does not verify ends the handshake; without one the name
+    # below stays a placeholder, which names no device.
+    header_up X-Client-Verify SUCCESS
+    header_up X-Client-DN {{http.request.tls.client.subject}}
+    header_up X-Service {service}
+    header_up -X-Account
+    transport http {{
+        dial_timeout 2s
+        response_header_timeout 2s
+    }}
 }}
 """

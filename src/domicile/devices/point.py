@@ -1,46 +1,51 @@
 """The decision point: one ASGI application that every mail and web server asks.
 
     POST /dovecot     Dovecot's auth policy            GET /forward    nginx, Caddy, Traefik
+    POST /access/v1/evaluation, /access/v1/evaluations                 AuthZEN
     GET, POST /owner/LINK     the page of one owner
 
-Who asks for a decision must send the key (`X-API-Key`). What cannot be decided is refused, unless
-every clause concerned says `when_down: open`; then each pass is in the log before it is answered.
+Who asks for a decision must send the key (`X-API-Key`, or as a bearer token). What cannot be
+decided is refused, unless every clause concerned says `when_down: open`; then each pass is in the
+log before it is answered.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
-from domicile.devices import dovecot, forward
+from domicile.devices import authzen, dovecot, forward
 from domicile.devices.ban import Ban
+from domicile.devices.exchange import (
+    HTML,
+    JSON,
+    TEXT,
+    Answer,
+    Asked,
+    Receive,
+    Scope,
+    Send,
+    TooLongError,
+    fields,
+)
 from domicile.devices.table import Decision, Request, Table, without
 from domicile.devices.tally import Tally
 from domicile.devices.words import LANGUAGES, label, refusal
 from domicile.errors import DomicileError
 from domicile.estate.model import DeviceSettings
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-MAX_BODY = 64 * 1024
-"""Bytes of a request: decisions are asked for in a few hundred."""
-
-JSON = b"application/json"
-TEXT = b"text/plain; charset=utf-8"
-HTML = b"text/html; charset=utf-8"
-
 
 class Point:
-    """Decides by the table that it is given; without one, nothing can be decided."""
+    """Decides by the table that it is given; without one, nothing can be decided.
+
+    `evidence` finds the entry of the log that shows what was decided, if there is one.
+    """
 
     def __init__(
         self, ban: Ban, settings: DeviceSettings, key: str, tally: Tally,
@@ -49,7 +54,20 @@ class Point:
         self.estate_file = estate_file
         self.ban, self.settings, self.tally, self.clock = ban, settings, tally, clock
         self.table: Table | None = None
+        self.url = settings.point  # where it is reached: of where it listens, when not declared
+        self.evidence: Callable[[Decision], int | None] = lambda decision: None
         self._key = key.encode()
+        self._keyed: dict[str, Answer] = {
+            "/dovecot": self._dovecot,
+            "/forward": self._forward,
+            authzen.EVALUATION: self._evaluation,
+            authzen.EVALUATIONS: self._evaluations,
+        }
+        self.open: dict[str, Answer] = {
+            "/health": self._health,
+            authzen.CONFIGURATION: self._configuration,
+        }
+        """What is answered without the key."""
 
     def decide(self, request: Request, point: str) -> Decision:
         """Decide and count. Raises nothing: what fails is refused."""
@@ -64,15 +82,22 @@ class Point:
             return Decision(False, "undecided", decision.rule)
         return decision
 
-    def said(self, decision: Decision, account: str, languages: str = "") -> str:
-        """What the person is told of a refusal, in their language: the owner's, else the one
-        that their browser asks for, else the estate's."""
+    def answer(self, request: Request, point: str, languages: str = "") -> tuple[Decision, str]:
+        """Decide, and what the person is told when they are refused, in their language: the
+        owner's, else the one that their browser asks for, else the estate's."""
+        decision = self.decide(request, point)
+        if decision.allowed:
+            return decision, ""
         language = self.settings.language
         wanted = languages[:2].casefold()
-        if account and self.table is not None:
-            language = self.table.people.logs_in_as(account).language
+        if request.account and self.table is not None:
+            language = self.table.people.logs_in_as(request.account).language
         elif wanted in LANGUAGES:
             language = wanted
+        return decision, self.said(decision, language)
+
+    def said(self, decision: Decision, language: str) -> str:
+        """What a person is told of a refusal: one line."""
         name = label(decision.device) if decision.device else ""
         return refusal(decision.reason, name, decision.rule, decision.app, self.settings, language)
 
@@ -83,28 +108,38 @@ class Point:
             return
         if scope["type"] != "http":
             return
-        headers = dict(scope["headers"])
-        path = scope["path"]
-        if path == "/health":
-            known = 0 if self.table is None else len(self.table)
-            body = msgspec.json.encode({"ready": self.table is not None, "devices": known})
-            await reply(send, 200 if self.table is not None else 503, body, JSON)
-        elif path.startswith("/owner/"):
-            await self._owner(scope, receive, send)
-        elif not hmac.compare_digest(headers.get(b"x-api-key", b""), self._key):
-            await reply(send, 401, b"the key is missing or wrong\n", TEXT)
-        elif path == "/dovecot":
-            await self._dovecot(receive, send)
-        elif path == "/forward":
-            await self._forward(headers, send)
+        asked = Asked.of(scope, receive, send)
+        if asked.path.startswith("/owner/"):
+            await self._owner(asked)
+        elif asked.path in self.open:
+            await self.open[asked.path](asked)
+        elif not self._knows_key(asked.headers):
+            await asked.reply(401, b"the key is missing or wrong\n")
+        elif asked.path in self._keyed:
+            await self._keyed[asked.path](asked)
         else:
-            await reply(send, 404, b"nothing is decided here\n", TEXT)
+            await asked.reply(404, b"nothing is decided here\n")
 
-    async def _owner(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _knows_key(self, headers: Mapping[bytes, bytes]) -> bool:
+        given = headers.get(b"x-api-key") or headers.get(b"authorization", b"").removeprefix(
+            b"Bearer "
+        )
+        return hmac.compare_digest(given, self._key)
+
+    async def _health(self, asked: Asked) -> None:
+        ready = self.table is not None
+        known = len(self.table) if self.table is not None else 0
+        body = msgspec.json.encode({"ready": ready, "devices": known})
+        await asked.reply(200 if ready else 503, body, JSON)
+
+    async def _configuration(self, asked: Asked) -> None:
+        await asked.reply(200, authzen.configuration(self.url), JSON)
+
+    async def _owner(self, asked: Asked) -> None:
         """The owner's page, which needs its link and no key."""
         from domicile.devices import owner
 
-        token, query = scope["path"].removeprefix("/owner/"), _fields(scope["query_string"])
+        token, query = asked.path.removeprefix("/owner/"), fields(asked.query)
         safe = (
             (b"content-security-policy", owner.policy().encode()),
             (b"referrer-policy", b"no-referrer"),  # the address is the key
@@ -112,80 +147,77 @@ class Point:
         )
         refused = 0
         try:
-            if scope["method"] == "POST":
-                form = _fields(await body_of(receive))
+            if asked.method == "POST":
+                form = fields(await asked.body())
                 refused = await asyncio.to_thread(
                     owner.say, self.estate_file, token, form, self.clock()
                 )
                 if refused == 303:
-                    await reply(send, 303, b"", TEXT, (b"location", b"?"), *safe)
+                    await asked.reply(303, b"", HTML, (b"location", b"?"), *safe)
                     return
             status, text = await asyncio.to_thread(
                 owner.page, self.estate_file, token, query.get("lang", ""), self.clock()
             )
         except TooLongError:
-            await reply(send, 413, b"too long\n", TEXT)
+            await asked.reply(413, b"too long\n")
         except DomicileError:
-            await reply(send, 503, b"try again later\n", TEXT)
+            await asked.reply(503, b"try again later\n")
         else:
-            await reply(send, refused or status, text.encode(), HTML, *safe)
+            await asked.reply(refused or status, text.encode(), HTML, *safe)
 
-    async def _dovecot(self, receive: Receive, send: Send) -> None:
+    async def _dovecot(self, asked: Asked) -> None:
         try:
-            request = dovecot.parse(await body_of(receive))
+            request = dovecot.parse(await asked.body())
         except (msgspec.DecodeError, TooLongError):
-            await reply(send, 400, dovecot.answer(False), JSON)
+            await asked.reply(400, dovecot.answer(False), JSON)
             return
-        decision = self.decide(request, "dovecot")
-        said = "" if decision.allowed else self.said(decision, request.account)
-        await reply(send, 200, dovecot.answer(decision.allowed, said), JSON)
+        decision, said = self.answer(request, "dovecot")
+        await asked.reply(200, dovecot.answer(decision.allowed, said), JSON)
 
-    async def _forward(self, headers: dict[bytes, bytes], send: Send) -> None:
-        request = forward.parse(headers)
-        decision = self.decide(request, "forward_auth")
+    async def _forward(self, asked: Asked) -> None:
+        languages = asked.headers.get(b"accept-language", b"").decode("latin-1")
+        decision, said = self.answer(forward.parse(asked.headers), "forward_auth", languages)
         if decision.allowed:
-            await reply(send, 204, b"", TEXT)
+            await asked.reply(204, b"")
+        else:  # a header holds no line ends; nginx passes its bytes on as they are
+            await asked.reply(403, f"{said}\n".encode(), TEXT, (b"x-said", said.encode()))
+
+    async def _evaluation(self, asked: Asked) -> None:
+        await self._authzen(asked, authzen.evaluation)
+
+    async def _evaluations(self, asked: Asked) -> None:
+        await self._authzen(asked, authzen.evaluations)
+
+    async def _authzen(
+        self, asked: Asked, work: Callable[[bytes, authzen.Decide, authzen.Context], bytes]
+    ) -> None:
+        same = asked.headers.get(b"x-request-id")
+        echo = ((b"x-request-id", same),) if same else ()
+        if asked.method != "POST":
+            await asked.reply(405, b'"Ask with POST"', JSON, (b"allow", b"POST"), *echo)
             return
-        languages = headers.get(b"accept-language", b"").decode("latin-1")
-        said = self.said(decision, request.account, languages)
-        # A header holds no line ends; nginx passes its bytes on as they are.
-        await reply(send, 403, f"{said}\n".encode(), TEXT, (b"x-said", said.encode()))
+        try:
+            body = work(await asked.body(), lambda request: self.decide(request, "authzen"),
+                        self._context)  # fmt: skip
+        except msgspec.DecodeError as error:  # its message names keys, and no values
+            await asked.reply(400, msgspec.json.encode(str(error)), JSON, *echo)
+        except TooLongError:
+            await asked.reply(413, b'"The request is too long"', JSON, *echo)
+        else:
+            await asked.reply(200, body, JSON, *echo)
 
-
-class TooLongError(Exception):
-    """A request is longer than any that is asked here."""
-
-
-def _fields(text: bytes) -> dict[str, str]:
-    """The fields of a query or a form; of several by one name the last."""
-    try:
-        return dict(parse_qsl(text.decode(), max_num_fields=20))
-    except ValueError:
-        return {}
-
-
-async def body_of(receive: Receive, most: int = MAX_BODY) -> bytes:
-    """The body of a request. Raises TooLongError."""
-    body = b""
-    while True:
-        part = await receive()
-        body += bytes(part.get("body", b""))
-        if len(body) > most:
-            raise TooLongError
-        if not part.get("more_body"):
-            return body
-
-
-async def reply(
-    send: Send, status: int, body: bytes, kind: bytes, *headers: tuple[bytes, bytes]
-) -> None:
-    """Answer a request."""
-    await send({
-        "type": "http.response.start", "status": status,
-        "headers": [(b"content-type", kind), (b"content-length", str(len(body)).encode()),
-                    (b"cache-control", b"no-store"), *headers],
-    })  # fmt: skip
-    await send({"type": "http.response.body", "body": body})
+    def _context(self, decision: Decision) -> dict[str, Any]:
+        """What a service is told beside yes or no: why, in words for the person, and where that
+        is in the log."""
+        found: dict[str, Any] = {"reason": decision.reason}
+        entry = self.evidence(decision)
+        if decision.key is not None:
+            found |= {"mandate": decision.key.mandate, "clause": decision.key.clause}
+        if entry is not None:
+            found["evidence_id"] = str(entry)
+        if not decision.allowed:
+            found["reason_user"] = {each: self.said(decision, each) for each in LANGUAGES}
+        return found
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

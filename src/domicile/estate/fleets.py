@@ -87,6 +87,7 @@ def settings(document: Document) -> DeviceSettings:
         timezone=_timezone(document, body.get("timezone", "UTC")),
         contact=body.get("contact", ""),
         page=body.get("page", "").rstrip("/"),
+        point=body.get("point", "").rstrip("/"),
         mail=Mail(mail["server"], mail["from"], mail.get("user", ""), mail.get("secret", ""))
         if mail
         else None,

@@ -257,6 +257,7 @@ class DeviceSettings:
     timezone: str = "UTC"
     contact: str = ""
     page: str = ""
+    point: str = ""  # where the decision point is reached by services and other systems
     mail: Mail | None = None
     webhook: Webhook | None = None
     exceptions: tuple[DeviceException, ...] = ()

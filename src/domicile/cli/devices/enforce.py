@@ -10,6 +10,7 @@ import click
 
 from domicile.cli.devices.options import at_option
 from domicile.cli.output import Output, estate_option, output_options
+from domicile.errors import UsageError
 
 
 @click.command(short_help="Run the decision point.")
@@ -17,6 +18,8 @@ from domicile.cli.output import Output, estate_option, output_options
     "--listen", default="127.0.0.1:14001", show_default=True, metavar="HOST:PORT",
     help="Where to listen; port 0 takes a free one.",
 )  # fmt: skip
+@click.option("--postfix", default="", metavar="HOST:PORT",
+              help="Where Postfix asks, or the path of a socket.")  # fmt: skip
 @click.option("--doveadm", default="", metavar="URL",
               help="Dovecot's doveadm HTTP API, to end sessions that are open.")  # fmt: skip
 @click.option("--doveadm-secret", default="", metavar="VARIABLE",
@@ -25,7 +28,8 @@ from domicile.cli.output import Output, estate_option, output_options
 @at_option
 @output_options
 def enforce(
-    listen: str, doveadm: str, doveadm_secret: str, estate: Path, at: datetime | None, out: Output
+    listen: str, postfix: str, doveadm: str, doveadm_secret: str, estate: Path,
+    at: datetime | None, out: Output,
 ) -> int:  # fmt: skip
     """Run the decision point until it is stopped: it answers mail and web servers, ends open
     sessions of devices that are refused from now on, and lets back in whoever has complied.
@@ -40,11 +44,10 @@ def enforce(
     from domicile.devices.enforce import Enforcer
     from domicile.devices.policy.render import point_key
     from domicile.devices.send import variable
-    from domicile.errors import UsageError
 
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise UsageError(f"--listen: got {listen}, expected HOST:PORT as 127.0.0.1:14001")
+    host, port = _place("--listen", listen, 14001)
+    if postfix and "/" not in postfix:
+        _place("--postfix", postfix, 14002)
     if bool(doveadm) != bool(doveadm_secret):
         raise UsageError("--doveadm and --doveadm-secret belong together")
     offset = at - datetime.now(UTC) if at else None
@@ -52,14 +55,28 @@ def enforce(
         estate,
         point_key(estate),
         sessions=Sessions(doveadm, variable(doveadm_secret)) if doveadm else None,
+        postfix=postfix,
         clock=lambda: datetime.now(UTC) + offset if offset else datetime.now(UTC),
         warn=out.warn,
     )
 
-    def ready(taken: int) -> None:
+    def ready(taken: int, mail: str) -> None:
         address = f"http://{host}:{taken}"
-        out.emit({"url": address}, lambda: out.say(f"Deciding at {address}"))
+
+        def said() -> None:
+            out.say(f"Deciding at {address}")
+            if mail:
+                out.say(f"Deciding for Postfix at {mail}")
+
+        out.emit({"url": address, "postfix": mail or None}, said)
         sys.stdout.flush()
 
-    uvloop.run(enforcer.run(host.strip("[]"), int(port), ready))
+    uvloop.run(enforcer.run(host.strip("[]"), port, ready))
     return 0
+
+
+def _place(option: str, given: str, usual: int) -> tuple[str, int]:
+    host, _, port = given.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"{option}: got {given}, expected HOST:PORT as 127.0.0.1:{usual}")
+    return host, int(port)

@@ -9,21 +9,22 @@ import click
 
 from domicile.cli.output import Output, estate_option, output_options
 
-NAMES = ("dovecot", "nginx")
+NAMES = ("caddy", "dovecot", "nginx", "postfix")
 
 
 @click.command(short_help="Render settings for other systems.")
 @click.argument("name", type=click.Choice(NAMES), metavar="NAME")
 @click.option(
-    "--url", default="http://127.0.0.1:14001", show_default=True,
-    help="Where the decision point is reached.",
+    "--url", default="",
+    help="Where the decision point is reached; http://127.0.0.1:14001 when left out, of postfix"
+    " 127.0.0.1:14002.",
 )  # fmt: skip
 @click.option("-o", "target", type=click.Path(path_type=Path), metavar="FILE",
               help="Write to FILE, mode 0600, for it holds the decision point's key.")  # fmt: skip
 @estate_option
 @output_options
 def policy(name: str, url: str, target: Path | None, estate: Path, out: Output) -> int:
-    """Render the settings with which NAME (dovecot, nginx) asks the decision point.
+    """Render the settings with which NAME (caddy, dovecot, nginx, postfix) asks the decision point.
 
     They hold the key of the decision point: keep them from other eyes.
     """

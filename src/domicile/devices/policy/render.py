@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from domicile.devices import dovecot, forward
+from domicile.devices import dovecot, forward, postfix
 from domicile.devices.ban import Ban, compile_ban
 from domicile.estate.load import load_estate
 from domicile.evidence import place
@@ -31,12 +31,23 @@ class Ingredients:
 POLICIES: dict[str, Callable[[Ingredients], str]] = {
     "dovecot": lambda given: dovecot.settings(given.url, given.key, given.nonce),
     "nginx": lambda given: forward.nginx(given.url, given.key),
+    "caddy": lambda given: forward.caddy(given.url, given.key),
+    "postfix": lambda given: postfix.settings(given.url, given.key),
 }
 """By name; each gives one text."""
 
+WHERE = {"postfix": "127.0.0.1:14002"}
+"""Where the decision point is reached when nothing is said, by who asks."""
 
-def render(estate_file: Path, name: str, url: str) -> str:
-    """One rendered policy. Raises KeyError, DeclarationError, EvidenceError."""
+DEFAULT_WHERE = "http://127.0.0.1:14001"
+
+
+def render(estate_file: Path, name: str, url: str = "") -> str:
+    """One rendered policy. Raises KeyError, DeclarationError, EvidenceError.
+
+    `url` is where the decision point is reached: of Postfix `HOST:PORT` or the path of a socket.
+    """
+    url = url or WHERE.get(name, DEFAULT_WHERE)
     estate = load_estate(estate_file)
     ban = compile_ban(load_mandates(estate), estate)
     return POLICIES[name](Ingredients(ban, url.rstrip("/"), point_key(estate_file)))
