@@ -36,8 +36,8 @@ format: $(STAMP) ## format the code and sort its imports
 faults: deps ## a thousand kills and failed writes during apply (TRIALS=40: as many as in make test)
 	@DOMICILE_TRIALS=$(TRIALS) $(BIN)/pytest -n $(CORES) --dist worksteal -m faults $(TESTS)
 
-bench: $(STAMP) ## run the benchmarks and print their figures
-	@$(BIN)/python -m bench $(BENCH)
+bench: $(STAMP) ## run the benchmarks, print figures beside their bars (BENCH="move lake", QUICK=1)
+	@BENCH_QUICK=$(QUICK) $(BIN)/python -m bench $(BENCH)
 
 demo: $(STAMP) ## a whole estate on this machine, end to end
 	@$(BIN)/domicile demo

@@ -19,7 +19,16 @@ from typing import Any
 
 import duckdb
 
+from bench.bars import QUICK, Bar
+
 FILES = 10
+
+PEOPLE = int(os.environ.get("PEOPLE", 1_000_000 if QUICK else 50_000_000))
+EVENTS = int(os.environ.get("EVENTS", 1_000_000 if QUICK else 50_000_000))
+
+BARS = (
+    Bar(2, f"lake of {PEOPLE:,} people and {EVENTS:,} events, by a raw copy", "ratio", most=2.0),
+)
 
 ESTATE = """
 estate: bench
@@ -132,8 +141,7 @@ def run() -> dict[str, Any]:
     from domicile.plan.make import make_plan
     from domicile.plan.verify import verify_stores
 
-    people = int(os.environ.get("PEOPLE", 50_000_000))
-    events = int(os.environ.get("EVENTS", 50_000_000))
+    people, events = PEOPLE, EVENTS
     with tempfile.TemporaryDirectory(prefix="bench-lake-") as folder:
         root = Path(folder)
         make_world(root, people, events)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from bench.bars import QUICK, Bar
 from domicile.evidence.commitments import Commitments
 from domicile.evidence.keys import SigningKey
 from domicile.evidence.log import Log
@@ -19,8 +20,20 @@ WRITERS = 64
 """Threads that append one entry at a time and share writes."""
 
 DIGEST = "sha256:" + "ab" * 32
-BATCHES = ((1, 300), (10, 200), (100, 100), (1_000, 50), (10_000, 20))
+BATCHES = (
+    ((1, 30), (100, 10), (10_000, 4)) if QUICK
+    else ((1, 300), (10, 200), (100, 100), (1_000, 50), (10_000, 20))
+)  # fmt: skip
 """(entries in a batch, batches)."""
+
+BARS = (
+    Bar(2, "durable entries in batches of 10,000", "durable entries/s in batches of 10,000",
+        least=10_000, unit="/s"),
+    Bar(3, "durable entries one by one, group commit",
+        f"durable entries/s one by one, {WRITERS} threads", least=1_000, unit="/s"),
+    Bar(3, "inclusion proof read from tiles", "a proof read from tiles by a new reader, ms",
+        most=5, unit="ms"),
+)  # fmt: skip
 
 
 def entry(rows: int) -> dict[str, Any]:

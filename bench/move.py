@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -19,10 +18,28 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from bench.bars import QUICK, Bar
 from tests.servers import TestServer, debian_bin
 
-ROWS = int(os.environ.get("BENCH_ROWS", "5000000"))
-PEOPLE = max(1, ROWS // 100)
+_ASKED = os.environ.get("BENCH_ROWS")
+
+SIZES = (
+    tuple(int(n) for n in _ASKED.split(",")) if _ASKED
+    else (50_000, 250_000, 500_000) if QUICK
+    else (1_000_000, 5_000_000, 10_000_000)
+)  # fmt: skip
+"""Rows; the ratio is that of the middle size, and memory should not grow from first to last."""
+
+MIDDLE = SIZES[len(SIZES) // 2]
+
+BARS = (
+    Bar(2, f"verified move of {MIDDLE:,} rows, by COPY and DELETE", f"{MIDDLE:,} rows: ratio",
+        most=1.25),
+    Bar(2, f"peak memory of apply, {SIZES[-1]:,} rows", f"{SIZES[-1]:,} rows: peak memory, MB",
+        most=300, unit="MB"),
+    Bar(2, f"memory at {SIZES[-1]:,} rows, by that at {SIZES[0]:,} (flat: about 1)",
+        "memory, last size by first", most=1.2),
+)  # fmt: skip
 
 SCHEMA = """
 CREATE TABLE person (person_id bigint PRIMARY KEY, country text NOT NULL);
@@ -63,10 +80,21 @@ clauses:
 
 
 def run() -> Mapping[str, object]:
-    """Seconds of both ways, their ratio, and the peak memory of `domicile apply`."""
+    """For each size: seconds of both ways, their ratio, and the peak memory of `domicile apply`."""
     bin_dir = debian_bin()
     if bin_dir is None:
         return {"left out": "Debian's PostgreSQL 15 is not installed: make deps"}
+    figures: dict[str, object] = {}
+    memory = []
+    for rows in SIZES:
+        found = _fresh(bin_dir, rows)
+        memory.append(found["peak memory, MB"])
+        figures |= {f"{rows:,} rows: {name}": value for name, value in found.items()}
+    return {**figures, "memory, last size by first": memory[-1] / memory[0]}
+
+
+def _fresh(bin_dir: Path, rows: int) -> dict[str, float]:
+    """One size on two new servers."""
     directory = Path(tempfile.mkdtemp(prefix="domicile-bench-"))
     directory.chmod(0o755)
     servers = [TestServer(bin_dir, directory / name, fsync=True) for name in ("abroad", "home")]
@@ -75,28 +103,27 @@ def run() -> Mapping[str, object]:
             server.settings |= {"shared_buffers": "1GB", "max_wal_size": "8GB"}
             server.create()
             server.start()
-        return _run(directory, *servers)
+        return _run(directory, rows, *servers)
     finally:
         for server in servers:
             server.stop()
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _run(directory: Path, abroad: TestServer, home: TestServer) -> Mapping[str, object]:
+def _run(directory: Path, rows: int, abroad: TestServer, home: TestServer) -> dict[str, float]:
     abroad.create_database("filled")
-    _psql(abroad, "filled", SCHEMA + FILL.format(rows=ROWS, people=PEOPLE))
+    _psql(abroad, "filled", SCHEMA + FILL.format(rows=rows, people=max(1, rows // 100)))
     size = _psql(abroad, "filled", "SELECT pg_table_size('event') / count(*) FROM event").strip()
     plain = _plain(abroad, home)
-    seconds, memory, purged = _domicile(directory, abroad, home)
+    seconds, memory, purged = _domicile(directory, rows, abroad, home)
     return {
-        "rows": ROWS,
         "bytes a row": int(size),
         "psql COPY | psql COPY, s": plain[0],
         "DELETE, s": plain[1],
         "domicile apply without purge, s": seconds - purged,
-        "ratio (bar 1.25)": (seconds - purged) / sum(plain),
+        "ratio": (seconds - purged) / sum(plain),
         "purge, s": purged,
-        "peak memory of apply, MB (bar 300)": memory,
+        "peak memory, MB": memory,
     }
 
 
@@ -124,7 +151,9 @@ def _plain(abroad: TestServer, home: TestServer) -> tuple[float, float]:
     return copied - began, done - copied
 
 
-def _domicile(directory: Path, abroad: TestServer, home: TestServer) -> tuple[float, float, float]:
+def _domicile(
+    directory: Path, rows: int, abroad: TestServer, home: TestServer
+) -> tuple[float, float, float]:
     source = abroad.create_database("moved", "filled")
     target = home.create_database("moved")
     _psql(home, "moved", SCHEMA)
@@ -135,23 +164,26 @@ def _domicile(directory: Path, abroad: TestServer, home: TestServer) -> tuple[fl
     _command(place, "plan", "-o", "plan.json")
     _settle(abroad, home)
     began = time.monotonic()
-    said = _command(place, "apply", "plan.json", "--yes", "--json")
+    said, memory = _command(place, "apply", "plan.json", "--yes", "--json")
     seconds = time.monotonic() - began
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     purged = float(json.loads(said)["purge_seconds"])
     left = _psql(abroad, "moved", "SELECT count(*) FROM event").strip()
     there = _psql(home, "moved", "SELECT count(*) FROM event").strip()
-    assert (left, there) == ("0", str(ROWS)), "the move is not whole"
+    assert (left, there) == ("0", str(rows)), "the move is not whole"
     return seconds, memory, purged
 
 
-def _command(place: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "domicile", *arguments],
-        cwd=place, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def _command(place: Path, *arguments: str) -> tuple[str, float]:
+    """What a command printed, and its peak memory in MB."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "domicile", *arguments], cwd=place, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    said = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, f"{arguments[0]} failed: see above"
+    return said, used.ru_maxrss / 1024
 
 
 def _settle(*servers: TestServer) -> None:

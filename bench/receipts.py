@@ -1,7 +1,7 @@
 """How fast receipts are: `python -m bench receipts`, from the root of the repository.
 
-`DOMICILE_BENCH_PEOPLE=80000000` builds the tree of 80 million people; without it two sizes show
-how it grows.
+`DOMICILE_BENCH_PEOPLE=80000000` builds the tree of 80 million people; without it three sizes
+show how it grows, the last of 80 million.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from bench.bars import QUICK, Bar
 from domicile.evidence import place
 from domicile.evidence.keys import VerifierKey
 from domicile.evidence.kinds import make
@@ -26,8 +27,19 @@ from domicile.evidence.people_tree import Group, PeopleTree, build, frame
 from domicile.evidence.receipt import key_for, receipts, statement_digest, tree_directory, verify
 from verifier import domicile_verify as verifier
 
-SIZES = (1_000_000, 4_000_000)
+SIZES = (100_000, 400_000) if QUICK else (1_000_000, 4_000_000, 80_000_000)
 """People, when nothing is said."""
+
+BARS = (
+    Bar(3, f"tree of {SIZES[-1]:,} people", f"tree built and stored, s, {SIZES[-1]:,} people",
+        most=300, unit="s"),
+    Bar(3, "memory of its largest process", f"largest process, MB, {SIZES[-1]:,} people",
+        most=4096, unit="MB"),
+    Bar(3, "a receipt cut", f"a receipt cut, ms (median), {SIZES[-1]:,} people", most=10,
+        unit="ms"),
+    Bar(3, "a receipt verified", f"a receipt verified, ms (median), {SIZES[-1]:,} people", most=2,
+        unit="ms"),
+)  # fmt: skip
 
 PLAN = "sha256:" + "ab" * 32
 MOVED = {"act": "moved", "plan": PLAN, "from": "singapore", "to": "texas"}
