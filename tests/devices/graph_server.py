@@ -106,7 +106,7 @@ def served(server: GraphServer) -> Iterator[GraphServer]:
             self.wfile.write(body)
             self.close_connection = "Content-Length" in headers  # one that lies
 
-        do_POST = do_GET  # noqa: N815 - the names that http.server asks for
+        do_POST = do_PUT = do_GET  # noqa: N815 - the names that http.server asks for
 
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name
             return

@@ -75,11 +75,17 @@ class Ban:
     def __init__(self, rules: Sequence[Rule], named: Iterable[tuple[Rule, str, str, str]]) -> None:
         """`named` is (rule, platform or `any`, kind: app, title or sdk, the name)."""
         self.rules = tuple(rules)
+        self._blind: set[ClauseKey] = set()
+        self._named: dict[ClauseKey, set[str]] = {}
         self._apps: dict[str, list[tuple[str, ClauseKey, str]]] = {}
         self._titles: dict[str, list[tuple[str, ClauseKey, str]]] = {}
         self._sdks: list[tuple[str, ClauseKey, str]] = []
         for rule, platform, kind, name in named:
             folded = name.casefold()
+            if kind == "app":
+                self._named.setdefault(rule.key, set()).add(platform)
+            else:
+                self._blind.add(rule.key)
             if kind == "sdk":
                 self._sdks.append((folded, rule.key, name))
             elif kind == "title":
@@ -104,6 +110,13 @@ class Ban:
             if platform == "any" or platform in platforms
         }
         return sorted(found)
+
+    def is_told_by(self, *platforms: str) -> bool:
+        """Whether identifiers alone tell, on these platforms, all that clauses forbid there.
+
+        Not so when a clause has titles, or software inside apps, and no identifier for them.
+        """
+        return all(self._named.get(key, set()) & {"any", *platforms} for key in self._blind)
 
     def match(
         self,

@@ -62,7 +62,8 @@ class Enforcer:
         """Raises DeclarationError, UsageError when there is nothing to enforce."""
         self.state = place.state_directory(self.estate_file)
         self.estate, self.ban = self._declared()
-        if not any(rule.otherwise == "block" for rule in self.ban.rules):
+        hears = any(fleet.source == "nanomdm" for fleet in self.estate.fleets)
+        if not hears and not any(rule.otherwise == "block" for rule in self.ban.rules):
             raise UsageError("no mandate of the estate asks to block a device")
         self.tally = Tally(self.state, self.estate.name)
         self.point = Point(

@@ -46,9 +46,9 @@ class Asked:
             send,
         )  # fmt: skip
 
-    async def body(self) -> bytes:
+    async def body(self, most: int = MAX_BODY) -> bytes:
         """Its body. Raises TooLongError."""
-        return await body_of(self.receive)
+        return await body_of(self.receive, most)
 
     async def reply(
         self, status: int, body: bytes, kind: bytes = TEXT, *headers: tuple[bytes, bytes]
@@ -75,15 +75,15 @@ def fields(text: bytes) -> dict[str, str]:
 
 async def body_of(receive: Receive, most: int = MAX_BODY) -> bytes:
     """The body of a request. Raises TooLongError."""
-    body = b""
+    body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             while True:
                 part = await receive()
-                body += bytes(part.get("body", b""))
+                body += part.get("body", b"")
                 if len(body) > most or part["type"] == "http.disconnect":
                     raise TooLongError
                 if not part.get("more_body"):
-                    return body
+                    return bytes(body)
     except TimeoutError:
         raise TooLongError from None

@@ -3,6 +3,7 @@
     POST /dovecot     Dovecot's auth policy            GET /forward    nginx, Caddy, Traefik
     POST /access/v1/evaluation, /access/v1/evaluations                 AuthZEN
     GET, POST /owner/LINK     the page of one owner
+    POST /nanomdm/FLEET       what Apple devices answer
 
 Who asks for a decision must send the key (`X-API-Key`, or as a bearer token). What cannot be
 decided is refused, unless every clause concerned says `when_down: open`; then each pass is in the
@@ -16,7 +17,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -40,6 +41,9 @@ from domicile.devices.words import LANGUAGES, label, refusal
 from domicile.errors import DomicileError
 from domicile.estate.model import DeviceSettings
 
+if TYPE_CHECKING:
+    from domicile.devices.hook import Hook
+
 
 class Point:
     """Decides by the table that it is given; without one, nothing can be decided.
@@ -57,6 +61,7 @@ class Point:
         self.url = settings.point  # where it is reached: of where it listens, when not declared
         self.evidence: Callable[[Decision], int | None] = lambda decision: None
         self._key = key.encode()
+        self._hook: Hook | None = None
         self._keyed: dict[str, Answer] = {
             "/dovecot": self._dovecot,
             "/forward": self._forward,
@@ -111,6 +116,8 @@ class Point:
         asked = Asked.of(scope, receive, send)
         if asked.path.startswith("/owner/"):
             await self._owner(asked)
+        elif asked.path.startswith("/nanomdm/"):
+            await self._nanomdm(asked)
         elif asked.path in self.open:
             await self.open[asked.path](asked)
         elif not self._knows_key(asked.headers):
@@ -164,6 +171,18 @@ class Point:
             await asked.reply(503, b"try again later\n")
         else:
             await asked.reply(refused or status, text.encode(), HTML, *safe)
+
+    async def _nanomdm(self, asked: Asked) -> None:
+        """NanoMDM's webhook, which is signed and needs no key."""
+        from domicile.devices.hook import Hook  # needed by some estates only
+
+        try:
+            if self._hook is None:
+                self._hook = await asyncio.to_thread(Hook, self.estate_file, self.clock)
+            status = await self._hook.take(asked)
+        except DomicileError:
+            status = 503
+        await asked.reply(status, b"")
 
     async def _dovecot(self, asked: Asked) -> None:
         try:

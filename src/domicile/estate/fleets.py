@@ -26,6 +26,7 @@ _KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "fleet": (("url", "secret"), ()),
     "graph": (("secret",), ("url", "tenant", "client", "login")),
     "android": (("tenant", "secret"), ("url",)),
+    "nanomdm": (("url", "secret", "webhook_secret"), ("file",)),
 }
 """Of each kind of source: the keys that it needs, and those that it may have."""
 
@@ -68,6 +69,7 @@ def _fleet(document: Document, key: Key, name: str, body: Mapping[str, Any]) -> 
         client=body.get("client", ""),
         login=body.get("login", LOGIN if "client" in body else "").rstrip("/"),
         secret=body.get("secret", ""),
+        webhook_secret=body.get("webhook_secret", ""),
         ownership=body.get("ownership", ""),
         scope=body.get("scope", ""),
     )

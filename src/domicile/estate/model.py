@@ -199,18 +199,19 @@ class ColumnVerdict:
 class Fleet:
     """Devices as one device management system, or one file, reports them.
 
-    `secret` is the name of an environment variable; its value is read when it is used, and kept
-    nowhere.
+    `secret` and `webhook_secret` are names of environment variables; their values are read when
+    they are used, and kept nowhere.
     """
 
     name: str
-    source: str  # csv, json, graph, fleet, android
+    source: str  # csv, json, graph, fleet, android, nanomdm
     file: str = ""  # absolute
     url: str = ""
     tenant: str = ""
     client: str = ""
     login: str = ""
     secret: str = ""
+    webhook_secret: str = ""
     ownership: str = ""  # corporate, personal, contractor; where the inventory does not say
     scope: str = ""  # all, managed; where the inventory does not say
 

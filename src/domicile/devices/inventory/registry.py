@@ -40,8 +40,15 @@ def _android(fleet: Fleet, ban: Ban, state: Path, now: datetime) -> Inventory:
     return AndroidInventory(fleet, ban)
 
 
+def _nanomdm(fleet: Fleet, ban: Ban, state: Path, now: datetime) -> Inventory:
+    from domicile.devices.inventory.nanomdm import NanomdmInventory
+
+    return NanomdmInventory(fleet, ban, state, now)
+
+
 SOURCES: dict[str, MakeInventory] = {
     "csv": _csv, "json": _json, "graph": _graph, "fleet": _fleet, "android": _android,
+    "nanomdm": _nanomdm,
 }  # fmt: skip
 """By the `source` of a fleet; each imports what it needs when it is asked for."""
 
