@@ -138,7 +138,7 @@ def test_stopped_while_rotating(
 
     with monkeypatch.context() as patched:
         if failing == "rename":
-            patched.setattr(place, "sync_directory", fail)
+            patched.setattr(place, "sync", fail)
         else:
             patched.setattr(f"domicile.evidence.files.Files.{failing}", fail)
         with pytest.raises((EvidenceError, Stopped)):

@@ -18,8 +18,9 @@ import numpy as np
 
 from domicile.apply.context import Run
 from domicile.apply.lake_fates import GOES, STAYS, Fates, fates_of
-from domicile.apply.lake_file import Split, Task, split, sync, write_empty
+from domicile.apply.lake_file import Split, Task, split, write_empty
 from domicile.apply.lake_swap import NOWHERE, Place, Work, make_folder, swap_file
+from domicile.durable.files import sync
 from domicile.errors import FidelityError, StoreRefused
 from domicile.plan.actions import Action
 from domicile.plan.planner import Outcome

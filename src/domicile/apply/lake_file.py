@@ -6,7 +6,6 @@ here, in a process pool, or on another machine.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 from domicile.apply.lake_codes import as_codes, coded, described, tidied
 from domicile.apply.lake_digest import RowsDigest
 from domicile.apply.lake_fates import GOES, GONE, STAYS
+from domicile.durable.files import sync
 from domicile.errors import FidelityError, StoreRefused
 from domicile.stores.parquet_files import Mark
 from domicile.stores.parquet_reflect import differing, shapes, unreadable
@@ -107,15 +107,6 @@ def write_empty(store: str, relative: str, like: Path, path: Path) -> None:
         path.unlink()
         raise _lossy(store, relative, said)
     sync(path)
-
-
-def sync(path: Path) -> None:
-    """Make a file or a folder durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # Writing.

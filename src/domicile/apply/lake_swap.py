@@ -9,7 +9,8 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from domicile.apply.context import Run
-from domicile.apply.lake_file import Split, Task, sync, write_empty
+from domicile.apply.lake_file import Split, Task, write_empty
+from domicile.durable.files import sync
 from domicile.errors import StoreRefused
 from domicile.estate.model import Estate
 from domicile.stores.parquet import root_of

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from domicile.cli.output import Day, Output, estate_option, output_options
+from domicile.cli.written import write_named
 
 
 @click.command(short_help="Approve a plan, with a key of your own.")
@@ -49,10 +50,7 @@ def command(
     name = check(document, approval).name
     said = f"{approval['decision']} as {approval['role']} of {approval['operator']} by {name}"
     if output is not None:
-        try:
-            output.write_text(json.dumps(approval, indent=2) + "\n", "utf-8")
-        except OSError as e:
-            raise UsageError(f"cannot write {output}: {e.strerror}") from e
+        write_named(output, json.dumps(approval, indent=2) + "\n", "the approval")
         out.emit({"approval": approval}, lambda: out.say(f"{said}; written to {output}"))
         return 0
     index = _record(document, approval, estate)

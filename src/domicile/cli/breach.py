@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from domicile.cli.output import Day, Output, estate_option, output_options
+from domicile.cli.written import write_named
 
 
 @click.command(short_help="Whose data lay in a store, and who must be told by when.")
@@ -28,7 +29,6 @@ def command(
     target: Path | None, language: str, out: Output,
 ) -> int:  # fmt: skip
     """Say whose data of which categories lay in STORE, by country, and draft the notice."""
-    from domicile.errors import UsageError
     from domicile.watch.breach import breach, drafted
 
     last = until.date() if until else datetime.now(UTC).date()
@@ -36,10 +36,7 @@ def command(
     with out.progress("looking at the stores"):
         document = breach(estate, store, since.date(), last, noticed, out.detail)
     if target is not None:
-        try:
-            target.write_text(drafted(document, language), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot write {target}: {error.strerror}") from error
+        write_named(target, drafted(document, language), "the notice")
     out.emit(document, lambda: _show(out, document, target))
     return 0
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from domicile.cli.output import Day, Output, estate_option, output_options
+from domicile.cli.written import write_named
 
 
 @click.command(short_help="What must be answered, told and withdrawn, by when.")
@@ -22,7 +23,6 @@ def command(
     estate: Path, as_of: datetime | None, draft: str | None, target: Path | None, out: Output
 ) -> int:
     """List the answer, report and offer clauses in effect with their clocks. Nothing is sent."""
-    from domicile.errors import UsageError
     from domicile.estate.load import load_estate
     from domicile.law.clocks import obligations
     from domicile.law.load import load_mandates
@@ -32,10 +32,7 @@ def command(
     if draft is not None:
         document = certificate(estate, draft, day)
         if target is not None:
-            try:
-                target.write_text(document["text"], encoding="utf-8")
-            except OSError as error:
-                raise UsageError(f"cannot write {target}: {error.strerror}") from error
+            write_named(target, document["text"], "the draft")
         out.emit(document, lambda: click.echo(document["text"], nl=False))
         return 0
     declared = load_estate(estate)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from domicile.cli.output import Output, output_options
+from domicile.cli.written import write_named
 from domicile.errors import UsageError
 
 if TYPE_CHECKING:
@@ -117,16 +117,7 @@ def _write(proposal: Proposal, file: Path | None, shown: bool, out: Output) -> N
     if shown:
         click.echo(text, nl=False)
     elif file is not None:
-        beside = file.with_name(f".{file.name}.{os.getpid()}.new")
-        try:
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(file)  # whole or not at all
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise UsageError(
-                f"{file} cannot be written: {error.strerror}",
-                hint="name another with -o, or make room and let this user write there",
-            ) from None
+        write_named(file, text, "the estate")
 
 
 def _show(

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from domicile.cli.output import Day, Output, estate_option, output_options
+from domicile.cli.written import write_named
 from domicile.counted import counted
 from domicile.errors import UsageError
 
@@ -48,7 +49,7 @@ def command(
         document = make_map(estate, as_of.date() if as_of else None, out.detail)
     text = _text(document, form, language)
     if target is not None:
-        _write(text, target)
+        write_named(target, text, "the map")
         out.emit(document, lambda: out.say(f"The data map is in {target}"))
     elif out.as_json or form == "json":
         out.as_json = True
@@ -88,20 +89,6 @@ def _text(document: dict[str, Any], form: str, language: str) -> str:
 
         return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     return ""
-
-
-def _write(text: str, target: Path) -> None:
-    """Whole or not at all. Raises UsageError when the place cannot be written."""
-    part = target.with_name(target.name + ".part")
-    try:
-        part.write_bytes(text.encode())
-        part.replace(target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise UsageError(
-            f"cannot write the map to {target}: {error.strerror}",
-            hint="name another file, or make room and let this user write there",
-        ) from error
 
 
 def show(document: dict[str, Any], out: Output) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import click
 
 from domicile.cli.output import Output, estate_option, output_options
+from domicile.cli.written import write_named
 
 
 @click.command(short_help="Cut one person's receipts.")
@@ -35,13 +35,8 @@ def command(subject: str, key: str, estate: Path, output: Path | None, out: Outp
     for each in found:
         verify(each, log.verifier)
     if output is not None and found:
-        try:
-            descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                os.fchmod(descriptor, 0o600)  # it may have been there, open to others
-                file.write(json.dumps(found[-1], ensure_ascii=False, indent=2) + "\n")
-        except OSError as e:
-            raise UsageError(f"cannot write {output}: {e.strerror}") from e
+        text = json.dumps(found[-1], ensure_ascii=False, indent=2) + "\n"
+        write_named(output, text, "the receipt", secret=True)
 
     def human() -> None:
         for each in found:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from domicile.cli.output import Day, Output, estate_option, output_options
+from domicile.cli.written import write_named
 
 
 @click.command(short_help="Make the record of processing activities (Art. 30 GDPR).")
@@ -18,7 +19,6 @@ from domicile.cli.output import Day, Output, estate_option, output_options
 @output_options
 def command(estate: Path, as_of: datetime | None, target: Path | None, out: Output) -> int:
     """Make the record from the estate and its mandates. Nothing is connected to."""
-    from domicile.errors import UsageError
     from domicile.estate.load import load_estate
     from domicile.law.load import load_mandates
     from domicile.law.record import markdown, record
@@ -28,9 +28,6 @@ def command(estate: Path, as_of: datetime | None, target: Path | None, out: Outp
     document = record(declared, load_mandates(declared, (), day), day)
     text = markdown(document)
     if target is not None:
-        try:
-            target.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot write {target}: {error.strerror}") from error
+        write_named(target, text, "the record")
     out.emit(document, lambda: click.echo(text, nl=False))
     return 0

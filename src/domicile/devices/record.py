@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
-from domicile.devices.kept import Kept
 from domicile.devices.model import Attestation, ClauseKey, Device, Standing
+from domicile.durable.database import Database
 
 FILE = "devices.sqlite"
 
@@ -120,17 +120,15 @@ class Recorded:
     entry: int
 
 
-class DeviceRecord(Kept):
-    """The file of devices of one estate."""
+class DeviceRecord(Database):
+    """The file of devices of one estate. Every write is durable when its transaction ends.
+
+    A failed write raises Stopped: nothing that was noted before is lost by it.
+    """
 
     def __init__(self, state: Path) -> None:
         """Open the file in the state directory, or make it. Raises Stopped."""
         super().__init__(state / FILE, _TABLES)
-
-    def version(self) -> int:
-        """A number that is another after another process wrote: cheap to ask for."""
-        (value,) = self.connection.execute("PRAGMA data_version").fetchone()
-        return int(value)
 
     # Reading an inventory.
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from domicile.durable.files import sync, write_whole
 from domicile.errors import Stopped
-from domicile.evidence.keys import sync_directory
 
 LOCK = ".lock"
 """The writer's lock. It is never removed: the kernel frees it when its holder dies."""
@@ -58,7 +58,7 @@ class Files:
     def settle(self) -> None:
         """Wait until the names of all files written since are durable. Raises OSError."""
         for directory in sorted(self._dirty):
-            self._sync(directory)
+            sync(directory)
         self._known |= self._dirty
         self._dirty.clear()
 
@@ -68,14 +68,8 @@ class Files:
         After an error either the old or the new content is there.
         """
         target = self.directory / path
-        temporary = target.with_name(f".{target.name}.new")
         self._prepare(target.parent)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(target)
-        self._sync(target.parent)
+        write_whole(target, content)
 
     def remove(self, path: str) -> None:
         """Remove a file, or a directory of files; nothing when it is absent. Raises OSError."""
@@ -127,6 +121,3 @@ class Files:
             directory = directory.parent
             self._dirty.add(directory)
         self._dirty.add(directory.parent if directory != self.directory else directory)
-
-    def _sync(self, directory: Path) -> None:
-        sync_directory(directory)

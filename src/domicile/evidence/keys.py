@@ -18,6 +18,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from domicile.durable.files import sync
 from domicile.errors import EvidenceError
 
 ED25519 = b"\x01"
@@ -203,7 +204,7 @@ def write_secret(path: Path, content: bytes) -> None:
             os.link(temporary, path)  # unlike a rename, fails when the path exists
         finally:
             temporary.unlink()
-        sync_directory(path.parent)
+        sync(path.parent)
     except OSError as e:
         raise EvidenceError(
             f"cannot write {path}: {e.strerror}",
@@ -223,18 +224,9 @@ def destroy_secret(path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         path.unlink()
-        sync_directory(path.parent)
+        sync(path.parent)
     except OSError as e:
         raise EvidenceError(f"cannot destroy {path}: {e.strerror}") from e
-
-
-def sync_directory(path: Path) -> None:
-    """Wait until the names in a directory are durable. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def read_secret(path: Path) -> bytes:

@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from domicile.durable.files import sync
 from domicile.errors import EvidenceError
 from domicile.evidence import merkle
-from domicile.evidence.keys import sync_directory
 from domicile.evidence.merkle import HASH_SIZE, complete_root
 
 DESCRIPTION = "tree.json"
@@ -116,7 +116,7 @@ def build(
         json.dump(document, text, indent=2)
         text.flush()
         os.fsync(text.fileno())
-    sync_directory(directory)
+    sync(directory)
     return size, root
 
 

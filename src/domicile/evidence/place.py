@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from domicile.durable.files import sync
 from domicile.errors import EvidenceError
 from domicile.evidence.commitments import SECRET_SIZE, Commitments
 from domicile.evidence.keys import (
@@ -21,7 +22,6 @@ from domicile.evidence.keys import (
     VerifierKey,
     destroy_secret,
     read_secret,
-    sync_directory,
     write_secret,
 )
 from domicile.evidence.kinds import make
@@ -118,7 +118,7 @@ def _finish_rotation(directory: Path, path: Path) -> None:
         if not any(is_signed_by(note, new) for note in notes):
             return
         following.rename(path)  # and with it the old key is gone
-        sync_directory(path.parent)
+        sync(path.parent)
     except OSError as e:
         raise EvidenceError(f"cannot put {following} in its place: {e.strerror}") from e
 
@@ -198,7 +198,7 @@ def rotate_commitments(state: Path, estate_name: str) -> int:
         following.unlink(missing_ok=True)
         write_secret(following, os.urandom(SECRET_SIZE))
         following.rename(path)
-        sync_directory(path.parent)
+        sync(path.parent)
     entry = make("commitment_key", estate_name, event="rotated", generation=generation + 1)
     open_log(state, estate_name).append([entry])
     return generation + 1

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from domicile.durable.files import sync
 from domicile.errors import EvidenceError
 from domicile.evidence import place
-from domicile.evidence.keys import SigningKey, VerifierKey, sync_directory
+from domicile.evidence.keys import SigningKey, VerifierKey
 from domicile.evidence.kinds import make
 from domicile.evidence.log import LAST_HEAD
 from domicile.evidence.reader import LogReader
@@ -49,8 +50,8 @@ def succeed(state: Path, estate_name: str, cause: str) -> VerifierKey:
                 (keys / name).rename(keys / f"{name}.{number}")
         if successor.exists():
             successor.rename(keys / "log.key")
-        sync_directory(keys)
-        sync_directory(state)
+        sync(keys)
+        sync(state)
     except OSError as e:
         raise EvidenceError(f"cannot begin a new log in {state}: {e.strerror}") from e
     log = place.open_log(state, estate_name)

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from domicile.durable.files import write_whole
 from domicile.errors import PlanRefused, UsageError
 
 VERSION = 1
@@ -29,10 +30,8 @@ def digest_of(document: Document) -> str:
 
 def write(document: Document, path: Path) -> None:
     """Write the plan, whole or not at all. Raises UsageError when the place cannot be written."""
-    part = path.with_name(path.name + ".part")
     try:
-        part.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", "utf-8")
-        part.replace(path)
+        write_whole(path, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
     except OSError as error:
         raise UsageError(
             f"cannot write the plan to {path}: {error.strerror}",

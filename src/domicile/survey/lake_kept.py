@@ -11,7 +11,6 @@ from, and goes when the plan was carried out. `verify` never looks at it.
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -24,6 +23,7 @@ import numpy.typing as npt
 from numpy.lib.format import write_array
 
 from domicile import __version__
+from domicile.durable.files import writing_whole
 from domicile.stores.parquet_files import LakeFile, Mark
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -58,15 +58,12 @@ class Kept:
         if not self._note:
             return
         path = self._path(key)
-        spare = path.with_suffix(".new")
         with suppress(OSError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(spare, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as members:
+            with writing_whole(path, secret=True) as file, zipfile.ZipFile(file, "w") as members:
                 for name, array in arrays.items():
                     with members.open(f"{name}.npy", "w", force_zip64=True) as member:
                         write_array(member, array, allow_pickle=False)
-            spare.replace(path)
 
     def clear(self) -> None:
         """Forget everything."""

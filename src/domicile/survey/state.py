@@ -7,15 +7,12 @@ estate is run from. It never leaves; the evidence log is what may be published.
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from domicile.errors import Stopped
+from domicile.durable.database import Database
 
 Keys = tuple[str | None, ...]
 """A row's identity as canonical texts."""
@@ -55,9 +52,6 @@ CREATE TABLE IF NOT EXISTS purge (
 _ADDED = ("kept", "digest", "mark")
 """Columns of `stub` that a state file of version 0.1 does not have."""
 
-BUSY_SECONDS = 30.0
-"""How long to wait for another process that writes the state."""
-
 
 @dataclass(frozen=True)
 class Batch:
@@ -70,7 +64,7 @@ class Batch:
     source_mark: str
 
 
-class State:
+class State(Database):
     """The state file of one estate. Every write is durable when its method returns.
 
     A failed write raises Stopped: nothing that was noted before is lost by it.
@@ -79,54 +73,11 @@ class State:
     def __init__(self, directory: Path) -> None:
         """Opens the file, making it when missing. Raises Stopped when that cannot be done."""
         self.directory = directory
-        try:
-            self._open(directory)
-        except (OSError, sqlite3.Error) as error:
-            raise _stopped(directory / "state.sqlite", error) from error
-
-    def _open(self, directory: Path) -> None:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = directory / "state.sqlite"
-        if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self.path = path
-        self.connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
-        self.connection.execute("PRAGMA journal_mode = WAL")
-        self.connection.execute("PRAGMA synchronous = FULL")
-        self.connection.executescript(_TABLES)
+        super().__init__(directory / "state.sqlite", _TABLES)
         have = {r[0] for r in self.connection.execute("SELECT name FROM pragma_table_info('stub')")}
         for column in _ADDED:
             if column not in have:
-                self.connection.execute(
-                    f"ALTER TABLE stub ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
-                )
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All writes inside are durable together, or none is."""
-        self.write("BEGIN IMMEDIATE")
-        try:
-            yield
-            self.write("COMMIT")
-        except BaseException:
-            # A failed COMMIT may have ended the transaction already.
-            with suppress(sqlite3.Error):
-                self.connection.execute("ROLLBACK")
-            raise
-
-    def write(self, statement: str, values: Sequence[Any] = ()) -> None:
-        """Run one statement that writes. Raises Stopped."""
-        try:
-            self.connection.execute(statement, values)
-        except sqlite3.Error as error:
-            raise _stopped(self.path, error) from error
-
-    def write_all(self, statement: str, lines: Iterable[Sequence[Any]]) -> None:
-        """Run it for each of `lines`, inside a `transaction`. Raises Stopped."""
-        try:
-            self.connection.executemany(statement, lines)
-        except sqlite3.Error as error:
-            raise _stopped(self.path, error) from error
+                self.write(f"ALTER TABLE stub ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
 
     def stubbed(self, store: str) -> list[str]:
         """The tables of a store in which stubs stand."""
@@ -380,18 +331,6 @@ class State:
             "DELETE FROM purge WHERE store = ? AND name = ?", ((store, t) for t in tables)
         )
 
-    def close(self) -> None:
-        """Close the file."""
-        self.connection.close()
-
 
 def _kept(columns: tuple[str, ...]) -> str:
     return json.dumps(sorted(columns)) if columns else ""
-
-
-def _stopped(path: Path, error: Exception) -> Stopped:
-    """Why the state file could not be used; SQLite's own words hold no values of ours."""
-    return Stopped(
-        f"{path}: the state of the estate cannot be kept: {error}",
-        hint="make room there, or mend what it says, and run the same command again",
-    )

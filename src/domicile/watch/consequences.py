@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 from domicile.apply.refuse import Cap
 from domicile.apply.run import apply_plan
+from domicile.durable.files import write_whole
 from domicile.errors import DomicileError
 from domicile.evidence.place import state_directory
 from domicile.plan.make import make_plan
@@ -95,9 +95,4 @@ def standing(consequences: Sequence[tuple[str, date, str, str]]) -> dict[str, An
 
 def write_standing(state: Path, document: dict[str, Any]) -> None:
     """Write what is closed, whole or not at all."""
-    part = state / f"{STANDING}.part"
-    with part.open("w", encoding="utf-8") as stream:
-        json.dump(document, stream, indent=2)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(state / STANDING)
+    write_whole(state / STANDING, json.dumps(document, indent=2))

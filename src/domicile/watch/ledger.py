@@ -8,16 +8,13 @@ next run sends what is not marked, and nothing else.
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from domicile.errors import Stopped
+from domicile.durable.database import Database
 from domicile.watch.notices import Notice
 
 _TABLES = """
@@ -41,8 +38,6 @@ CREATE TABLE IF NOT EXISTS approved (
 );
 """
 
-BUSY_SECONDS = 30.0
-
 SUPERSEDED = "superseded"
 """What came of a consequence that the mandates ask for no more."""
 
@@ -58,85 +53,59 @@ class Approval:
     used: int = 0  # rows carried out, or begun, of `max_rows`
 
 
-class Ledger:
+class Ledger(Database):
     """The watch's file. Every write is durable when its transaction ends. Raises Stopped."""
 
     def __init__(self, directory: Path) -> None:
         """Opens the file, making it when missing."""
-        self.path = directory / "watch.sqlite"
-        try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not self.path.exists():
-                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            self.db = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_SECONDS)
-            self.db.execute("PRAGMA journal_mode = WAL")
-            self.db.execute("PRAGMA synchronous = FULL")
-            self.db.executescript(_TABLES)
-        except (OSError, sqlite3.Error) as error:
-            raise self._stopped(error) from error
-
-    def close(self) -> None:
-        """Close the file."""
-        self.db.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All writes inside are durable together, or none is."""
-        self._write("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._write("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):
-                self.db.execute("ROLLBACK")
-            raise
+        super().__init__(directory / "watch.sqlite", _TABLES)
 
     # The last map.
 
     def last_map(self) -> dict[str, Any] | None:
         """The map of the last look; None before the first."""
-        row = self.db.execute("SELECT map FROM map").fetchone()
+        row = self.connection.execute("SELECT map FROM map").fetchone()
         return json.loads(row[0]) if row else None
 
     def keep_map(self, document: Mapping[str, Any], day: date) -> None:
         """Keep the map that the next look compares with."""
-        self._write("DELETE FROM own")
+        self.write("DELETE FROM own")
         text = json.dumps(document, ensure_ascii=False)
-        self._write("INSERT OR REPLACE INTO map VALUES (1, ?, ?)", (day.isoformat(), text))
+        self.write("INSERT OR REPLACE INTO map VALUES (1, ?, ?)", (day.isoformat(), text))
 
     def acting(self) -> None:
         """Note that people are about to be moved or erased: the next look sees it, as ours."""
-        self._write("INSERT OR IGNORE INTO own VALUES (1)")
+        self.write("INSERT OR IGNORE INTO own VALUES (1)")
 
     def acted(self) -> bool:
         """Whether people were moved or erased since the last map was kept."""
-        return self.db.execute("SELECT 1 FROM own").fetchone() is not None
+        return self.connection.execute("SELECT 1 FROM own").fetchone() is not None
 
     # Notices.
 
     def told(self) -> set[tuple[str, date, int]]:
         """(mandate/clause, due, stage) of every notice about a deadline."""
-        rows = self.db.execute("SELECT name, due, stage FROM told")
+        rows = self.connection.execute("SELECT name, due, stage FROM told")
         return {(name, date.fromisoformat(due), int(stage)) for name, due, stage in rows}
 
     def tell(self, name: str, due: date, stage: int, day: date) -> None:
         """Note that the notice of a stage is written."""
-        self._write(
+        self.write(
             "INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?)",
             (name, due.isoformat(), stage, day.isoformat()),
         )
 
     def queue(self, notice: Notice) -> None:
         """Write a notice down, to be sent. One of that identity that is there stays as it is."""
-        self._write(
+        self.write(
             "INSERT OR IGNORE INTO notice VALUES (?, ?, ?, ?)",
             (notice.identity, notice.subject, notice.text, json.dumps(dict(notice.facts))),
         )
 
     def unsent(self, channels: Sequence[str]) -> list[tuple[Notice, str]]:
         """Notices that a channel has not taken yet, in the order in which they were written."""
-        rows = self.db.execute("SELECT id, subject, text, facts FROM notice ORDER BY rowid")
-        sent = set(self.db.execute("SELECT id, channel FROM sent"))
+        rows = self.connection.execute("SELECT id, subject, text, facts FROM notice ORDER BY rowid")
+        sent = set(self.connection.execute("SELECT id, channel FROM sent"))
         return [
             (Notice(identity, subject, text, json.loads(facts)), channel)
             for identity, subject, text, facts in rows
@@ -146,28 +115,28 @@ class Ledger:
 
     def mark_sent(self, identity: str, channel: str) -> None:
         """Note that a channel has taken a notice."""
-        self._write("INSERT OR IGNORE INTO sent VALUES (?, ?)", (identity, channel))
+        self.write("INSERT OR IGNORE INTO sent VALUES (?, ?)", (identity, channel))
 
     # The log.
 
     def say(self, entry: Mapping[str, Any]) -> None:
         """Write an entry of the evidence log down, to be appended."""
-        self._write("INSERT INTO unsaid VALUES (?)", (json.dumps(entry),))
+        self.write("INSERT INTO unsaid VALUES (?)", (json.dumps(entry),))
 
     def unsaid(self) -> list[tuple[int, dict[str, Any]]]:
         """Entries that are perhaps not in the log yet, with their numbers."""
-        rows = self.db.execute("SELECT rowid, entry FROM unsaid ORDER BY rowid")
+        rows = self.connection.execute("SELECT rowid, entry FROM unsaid ORDER BY rowid")
         return [(int(number), json.loads(entry)) for number, entry in rows]
 
     def said(self, last: int) -> None:
         """Forget the entries up to a number: the log has them."""
-        self._write("DELETE FROM unsaid WHERE rowid <= ?", (last,))
+        self.write("DELETE FROM unsaid WHERE rowid <= ?", (last,))
 
     # Consequences and approvals.
 
     def begin(self, name: str, due: date, what: str) -> None:
         """Note what is to follow a deadline that passed; anew, where it was superseded."""
-        self._write(
+        self.write(
             "INSERT INTO consequence VALUES (?, ?, ?, NULL) ON CONFLICT (name, due) DO UPDATE"
             " SET what = excluded.what, done = NULL WHERE done = ?",
             (name, due.isoformat(), what, SUPERSEDED),
@@ -176,30 +145,32 @@ class Ledger:
     def supersede(self, name: str, due: date) -> None:
         """Note that nothing follows that deadline; should it pass again, it is told again."""
         self.finish(name, due, SUPERSEDED)
-        self._write("DELETE FROM told WHERE name = ? AND due = ?", (name, due.isoformat()))
+        self.write("DELETE FROM told WHERE name = ? AND due = ?", (name, due.isoformat()))
 
     def pending(self) -> list[tuple[str, date, str]]:
         """What is to follow and has not yet: mandate/clause, due, what."""
-        rows = self.db.execute(
+        rows = self.connection.execute(
             "SELECT name, due, what FROM consequence WHERE done IS NULL ORDER BY due, name"
         )
         return [(name, date.fromisoformat(due), what) for name, due, what in rows]
 
     def finish(self, name: str, due: date, outcome: str) -> None:
         """Note what came of it."""
-        self._write(
+        self.write(
             "UPDATE consequence SET done = ? WHERE name = ? AND due = ?",
             (outcome, name, due.isoformat()),
         )
 
     def consequences(self) -> list[tuple[str, date, str, str]]:
         """Every consequence: mandate/clause, due, what, what came of it (empty: pending)."""
-        rows = self.db.execute("SELECT name, due, what, done FROM consequence ORDER BY due, name")
+        rows = self.connection.execute(
+            "SELECT name, due, what, done FROM consequence ORDER BY due, name"
+        )
         return [(n, date.fromisoformat(d), what, done or "") for n, d, what, done in rows]
 
     def approve(self, approval: Approval) -> None:
         """Keep an approval in advance; it replaces one of the same clause."""
-        self._write(
+        self.write(
             "INSERT OR REPLACE INTO approved VALUES (?, ?, ?, ?, ?)",
             (
                 approval.name,
@@ -212,7 +183,7 @@ class Ledger:
 
     def approvals(self) -> dict[str, Approval]:
         """Every approval in advance, by mandate/clause."""
-        rows = self.db.execute("SELECT name, max_rows, until, digest, used FROM approved")
+        rows = self.connection.execute("SELECT name, max_rows, until, digest, used FROM approved")
         return {
             name: Approval(name, int(most), date.fromisoformat(until), digest, int(used))
             for name, most, until, digest, used in rows
@@ -220,13 +191,4 @@ class Ledger:
 
     def use(self, name: str, rows: int) -> None:
         """Count rows against the cap of an approval; negative, when nothing was begun."""
-        self._write("UPDATE approved SET used = used + ? WHERE name = ?", (rows, name))
-
-    def _write(self, statement: str, values: Sequence[Any] = ()) -> None:
-        try:
-            self.db.execute(statement, values)
-        except sqlite3.Error as error:
-            raise self._stopped(error) from error
-
-    def _stopped(self, error: Exception) -> Stopped:
-        return Stopped(f"{self.path} cannot be used: {error}", hint="mend that, and run again")
+        self.write("UPDATE approved SET used = used + ? WHERE name = ?", (rows, name))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from domicile.cli.output import Output, estate_option, output_options
+from domicile.cli.written import write_named
 
 NAMES = ("caddy", "dovecot", "nginx", "postfix")
 
@@ -29,17 +29,10 @@ def policy(name: str, url: str, target: Path | None, estate: Path, out: Output) 
     They hold the key of the decision point: keep them from other eyes.
     """
     from domicile.devices.policy.render import render
-    from domicile.errors import UsageError
 
     text = render(estate, name, url)
     if target is not None:
-        try:
-            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                os.fchmod(descriptor, 0o600)
-                file.write(text)
-        except OSError as error:
-            raise UsageError(f"{target} cannot be written: {error.strerror}") from None
+        write_named(target, text, "the policy", secret=True)
     out.emit(
         {"name": name, "file": str(target) if target else None, "text": text},
         lambda: out.say(f"Wrote {target}" if target else text.rstrip("\n")),

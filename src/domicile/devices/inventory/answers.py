@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from domicile.devices.kept import Kept
+from domicile.durable.database import Database
 
 FILE = "apple.sqlite"
 
@@ -60,7 +60,7 @@ def looked_for(identifiers: Sequence[str]) -> str:
     return sha256("\n".join(identifiers).encode()).hexdigest()[:16]
 
 
-class Answers(Kept):
+class Answers(Database):
     """The file of one estate."""
 
     def __init__(self, state: Path) -> None:
