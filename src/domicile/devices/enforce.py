@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +32,10 @@ from domicile.devices.people import People
 from domicile.devices.point import Point
 from domicile.devices.record import DeviceRecord, Place
 from domicile.devices.settle import Judge, settle_now
+from domicile.devices.signals.keys import key_set, signing_key
+from domicile.devices.signals.metadata import published
+from domicile.devices.signals.sending import Sender
+from domicile.devices.signals.taking import Taker
 from domicile.devices.table import Decision, Table
 from domicile.devices.tally import Tally
 from domicile.errors import DomicileError, Stopped, UsageError
@@ -70,6 +75,7 @@ class Enforcer:
             self.ban, self.estate.devices, self.key, self.tally, self.clock, self.estate_file
         )
         self.point.evidence = self._entry
+        self._sender, self._taker = self._signals()
         self._record: DeviceRecord | None = None
         self._version = -1
         self._history = -1
@@ -77,6 +83,22 @@ class Enforcer:
         self._waiting: set[Place] = set()  # refused, and their sessions not ended yet
         self._failed: set[Place] = set()  # of these, those whose failure is in the log
         self._warned: dict[str, str] = {}
+        self._changed = asyncio.Event()  # another process wrote: judge again
+
+    def _signals(self) -> tuple[Sender | None, Taker | None]:
+        """Who sends events, and who takes them; what is published about both."""
+        settings = self.estate.devices.signals
+        if settings is None:
+            return None, None
+        issuer = self.estate.devices.point
+        key, algorithm = signing_key(settings, self.state)
+        self.point.open |= published(issuer, key_set(key, algorithm))
+        taker = Taker(self.state, self.estate.name, issuer, settings.sources, self.clock)
+        self.point.open["/events"] = taker.answer
+        sender = Sender(
+            self.state, self.estate.name, issuer, settings.targets, key, algorithm, self._warn_once
+        )
+        return sender, taker
 
     def _declared(self) -> tuple[Estate, Ban]:
         estate = load_estate(self.estate_file)
@@ -102,6 +124,8 @@ class Enforcer:
             asyncio.create_task(self._every(WRITE, self.write)),
             asyncio.create_task(self._judging()),
         ]
+        if self._sender is not None:
+            tasks.append(asyncio.create_task(self._every(LOOK, self.send_events)))
         mail = await self._listen_to_postfix()
         serving = asyncio.create_task(server.serve())
         try:
@@ -121,6 +145,8 @@ class Enforcer:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if self._sender is not None:
+                self._sender.close()
             self.tally.write()
 
     async def _listen_to_postfix(self) -> str:
@@ -159,6 +185,7 @@ class Enforcer:
         if version != self._version:
             self.point.table = await asyncio.to_thread(self._table)
             self._version = version
+            self._changed.set()
         self._looked = time.monotonic()
 
     def close_when_blind(self) -> None:
@@ -223,9 +250,17 @@ class Enforcer:
         if entries:
             place.open_log(self.state, self.estate.name).append(entries)
 
+    async def send_events(self) -> None:
+        """Tell others of devices whose access changed."""
+        if self._sender is not None and self._record is not None:
+            await self._sender.turn(self._record, self.clock())
+
     async def write(self) -> None:
-        """Write counted decisions into the log."""
+        """Write counted decisions into the log, and how many events were refused."""
         await asyncio.to_thread(self.tally.write)
+        if self._taker is not None:
+            self._taker.refresh()
+            await asyncio.to_thread(self._taker.write)
 
     async def _every(self, seconds: float, work: Callable[[], object]) -> None:
         while True:
@@ -243,15 +278,19 @@ class Enforcer:
             said = str(error) if isinstance(error, DomicileError) else (
                 f"{name.strip('_')}: {type(error).__name__}; it is tried again"
             )  # fmt: skip
-            if self._warned.get(name) != said:
-                self._warned[name] = said
-                self.warn(said)
+            self._warn_once(said, name)
             return False
         self._warned.pop(name, None)
         return True
 
+    def _warn_once(self, said: str, name: str = "events") -> None:
+        if self._warned.get(name) != said:
+            self._warned[name] = said
+            self.warn(said)
+
     async def _judging(self) -> None:
-        """Judge every device each minute and at each deadline, in a process of its own."""
+        """Judge every device each minute, at each deadline and after each change, in a process of
+        its own."""
         context = multiprocessing.get_context("spawn")
         loop = asyncio.get_running_loop()
         while True:  # a pool whose process died does nothing more: a new one after a failure
@@ -259,12 +298,14 @@ class Enforcer:
                 done = True
                 while done:
                     now = self.clock()
+                    self._changed.clear()
 
                     async def judge(at: datetime = now, pool: ProcessPoolExecutor = pool) -> None:
                         await loop.run_in_executor(pool, _judge, self.estate_file, at)
 
                     done = await self._try("judge", judge)
-                    await asyncio.sleep(self._until_next(now))
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._changed.wait(), self._until_next(now))
 
     def _until_next(self, now: datetime) -> float:
         """Seconds until devices are judged again, after they were at `now`."""

@@ -7,7 +7,7 @@ twice at worst, and never missing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from domicile.devices.ban import Ban, Rule, compile_ban
 from domicile.devices.judge import standing
 from domicile.devices.model import Attestation, ClauseKey, Device, Standing
 from domicile.devices.record import DeviceRecord, Place, Recorded
+from domicile.devices.reported import not_compliant
 from domicile.estate.load import load_estate
 from domicile.estate.model import DeviceException, Estate
 from domicile.evidence import kinds, place
@@ -55,6 +56,7 @@ class Judge:
     attestations: dict[tuple[Place, ClauseKey], Attestation] = field(default_factory=dict)
     given_up: set[Place] = field(default_factory=set)
     exceptions: dict[str, list[DeviceException]] = field(default_factory=dict)
+    reported: set[Place] = field(default_factory=set)  # others say that these do not comply
 
     @classmethod
     def of(cls, estate: Estate, ban: Ban, record: DeviceRecord) -> Judge:
@@ -64,7 +66,7 @@ class Judge:
             excepted.setdefault(each.device, []).append(each)
         return cls(
             ban, ZoneInfo(estate.devices.timezone), record.attestations(), record.given_up(),
-            excepted,
+            excepted, not_compliant(record, estate.devices.signals),
         )  # fmt: skip
 
     def standings(self, device: Device, now: datetime) -> Iterator[Standing]:
@@ -75,6 +77,8 @@ class Judge:
     def standing(self, device: Device, rule: Rule, now: datetime) -> Standing:
         """What one clause says of a device."""
         place = (device.fleet, device.id)
+        if place in self.reported:  # whatever its management system says
+            device = replace(device, compliance="noncompliant")
         mine = self.exceptions.get(device.id, ())
         return standing(
             device,

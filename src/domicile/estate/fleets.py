@@ -10,7 +10,16 @@ from zoneinfo import ZoneInfo
 
 from domicile.estate.declared import known
 from domicile.estate.document import Document, Key
-from domicile.estate.model import DeviceException, DeviceSettings, Fleet, Mail, Webhook
+from domicile.estate.model import (
+    DeviceException,
+    DeviceSettings,
+    Fleet,
+    Mail,
+    Signals,
+    SignalSource,
+    SignalTarget,
+    Webhook,
+)
 from domicile.estate.validate import shown
 
 GRAPH = "https://graph.microsoft.com/v1.0"
@@ -94,11 +103,41 @@ def settings(document: Document) -> DeviceSettings:
         if mail
         else None,
         webhook=Webhook(webhook["url"], webhook["secret"]) if webhook else None,
+        signals=_signals(document, body) if "signals" in body else None,
         exceptions=tuple(
             _exception(document, ("devices", "exceptions", index), each)
             for index, each in enumerate(body.get("exceptions", ()))
         ),
     )
+
+
+def _signals(document: Document, devices: Mapping[str, Any]) -> Signals:
+    key, body = ("devices", "signals"), devices["signals"]
+    if not devices.get("point"):
+        raise document.error(
+            key, "needs devices.point: the address by which events say who sent them"
+        )
+    for kind, name in (("send", "to"), ("take", "from"), ("take", "issuer")):
+        names = [each[name] for each in body.get(kind, ())]
+        for index, each in enumerate(names):
+            if each in names[:index]:
+                raise document.error((*key, kind, index, name), f"got {shown(each)} twice")
+    for index, each in enumerate(body.get("take", ())):
+        for fleet in each.get("fleets", ()):
+            known(document, (*key, "take", index, "fleets"), "fleet", fleet,
+                  document.data.get("fleets", {}))  # fmt: skip
+    return Signals(
+        key=body.get("key", ""),
+        targets=tuple(
+            SignalTarget(each["to"], each["url"], each["audience"], each.get("secret", ""))
+            for each in body.get("send", ())
+        ),
+        sources=tuple(
+            SignalSource(each["from"], each["issuer"], _beside(document, each["keys"]),
+                         tuple(each.get("fleets", ())))
+            for each in body.get("take", ())
+        ),
+    )  # fmt: skip
 
 
 def _exception(document: Document, key: Key, body: Mapping[str, Any]) -> DeviceException:

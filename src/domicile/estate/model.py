@@ -235,6 +235,39 @@ class Webhook:
 
 
 @dataclass(frozen=True)
+class SignalTarget:
+    """A service that is told of devices whose access changed, with security event tokens.
+
+    `secret` is the name of the environment variable with the token that it asks for.
+    """
+
+    to: str
+    url: str
+    audience: str
+    secret: str = ""
+
+
+@dataclass(frozen=True)
+class SignalSource:
+    """A system that tells us whether devices comply: its `iss`, and the file with its public keys
+    (a JWK set); `fleets` are those of which it may speak, all when empty."""
+
+    name: str
+    issuer: str
+    keys: str  # absolute
+    fleets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Security events sent and taken; `key` is the variable with the private key, when declared."""
+
+    key: str = ""
+    targets: tuple[SignalTarget, ...] = ()
+    sources: tuple[SignalSource, ...] = ()
+
+
+@dataclass(frozen=True)
 class DeviceException:
     """A device that a ban does not reach from one day until the end of another."""
 
@@ -261,6 +294,7 @@ class DeviceSettings:
     point: str = ""  # where the decision point is reached by services and other systems
     mail: Mail | None = None
     webhook: Webhook | None = None
+    signals: Signals | None = None
     exceptions: tuple[DeviceException, ...] = ()
 
 

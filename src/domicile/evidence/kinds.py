@@ -91,6 +91,12 @@ POINTS = frozenset({
 })  # fmt: skip
 """Where a decision was asked for."""
 
+SIGNAL_ERRORS = frozenset({
+    "access_denied", "authentication_failed", "invalid_audience", "invalid_issuer", "invalid_key",
+    "invalid_request", "other"
+})  # fmt: skip
+"""Why a security event was not taken (RFC 8935, section 2.4); any other word is `other`."""
+
 SERVICES = frozenset({"calls", "files", "mail", "other", "vpn", "web"})
 """What was asked for; any other name is `other`, for it is the request's own word."""
 
@@ -252,6 +258,12 @@ KINDS: dict[str, Kind] = {
               commitments=ListOf("list of commitments", COMMITMENT, 900)),
         _kind("device_sessions", "Open sessions of an owner of a refused device were ended.",
               {"fleet": NAME, "device": COMMITMENT, "person": COMMITMENT, "outcome": OUTCOME}),
+        _kind("device_signals", "Security events about devices were sent, taken, or refused.",
+              {"direction": Choice("direction", frozenset({"sent", "taken"})), "outcome": OUTCOME,
+               "count": COUNT},
+              party=NAME, status=Choice("status", frozenset({"compliant", "not-compliant"})),
+              error=Choice("signal error", SIGNAL_ERRORS),
+              commitments=ListOf("list of commitments", COMMITMENT, 900)),
         _kind("device_word", "An owner said something about a device.",
               {"fleet": NAME, "device": COMMITMENT, "person": COMMITMENT,
                "word": Choice("word", frozenset({"absent", "look", "give_up", "take_up"}))},

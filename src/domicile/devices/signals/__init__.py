@@ -1,0 +1,1 @@
+"""Security events about devices, sent and taken: CAEP's device-compliance-change."""
