@@ -23,6 +23,7 @@ import pytest
 
 from domicile.demo.postgres import own, programs_for, server_account
 from tests.need import debian_programs, wheel
+from tests.s3 import BUCKET, running_s3
 from tests.servers import TestServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,6 +77,23 @@ def pg18() -> Iterator[TestServer]:
 def _programs(bin_dir: Path, spare: Path) -> Path:
     own(spare, server_account())
     return programs_for(bin_dir, server_account(), spare)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[dict[str, str]]:
+    """A real S3 server for the whole run: the environment by which clients find it."""
+    with running_s3() as environment:
+        yield environment
+
+
+@pytest.fixture
+def s3(s3_server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """An address of the test's own; keys and endpoint are in the environment."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in s3_server.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/{os.urandom(8).hex()}"
 
 
 @pytest.fixture

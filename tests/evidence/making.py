@@ -29,7 +29,7 @@ def entries(start: int, stop: int) -> list[dict[str, Any]]:
 
 def make_log(directory: Path, size: int = 0, *, files: Files | None = None) -> Log:
     """A log of `size` entries, those of `entries(0, size)`."""
-    log = Log.open(directory, origin=ORIGIN, key=KEY, files=files)
+    log = Log.open(files or directory, origin=ORIGIN, key=KEY)
     if log.size < size:
         log.append(entries(log.size, size))
     return log

@@ -135,7 +135,7 @@ def test_each_write_failing_with_the_head_apart(tmp_path: Path, where: str, form
         Log.open(directory, origin=ORIGIN, key=KEY, memory=memory).append(entries(0, 200))
         head = Broken(memory, form, at if where == "head" else -1)
         files = Broken(directory, form, at if where == "log" else -1)
-        log = Log.open(directory, origin=ORIGIN, key=KEY, files=files, memory=head)
+        log = Log.open(files, origin=ORIGIN, key=KEY, memory=head)
         stopped = False
         try:
             log.append(entries(200, 260))

@@ -12,6 +12,7 @@ import pytest
 from domicile.cli.main import main
 from domicile.errors import EvidenceError, Stopped
 from domicile.evidence import place
+from domicile.evidence.canonical import encode
 from domicile.evidence.keys import SigningKey, VerifierKey
 from domicile.evidence.log import Log
 from domicile.evidence.note import Checkpoint, sign_note
@@ -60,12 +61,27 @@ def test_a_proof_carries_the_rotations(tmp_path: Path) -> None:
 def test_a_stolen_old_key_cannot_go_on(tmp_path: Path) -> None:
     """Who has the key that was replaced appends an entry and signs the head with it."""
     log = rotated(tmp_path)
-    log._key = KEY  # the thief's writer
-    log.append([entry(3)])
+    log._key = KEY  # the thief has the files too
+    with pytest.raises(Stopped, match="was rotated while"):
+        log.append([entry(3)])
+    log.verifier = KEY.verifier  # and takes the check out of the code
+    log._append([encode(entry(3))], None)
     (found,) = [f for f in fsck(tmp_path, KEY.verifier) if f.fails]
     assert "was replaced before" in found.said
     with pytest.raises(verifier.Wrong, match="has not signed the checkpoint"):
         verifier.audit_log([], verifier.Log(str(tmp_path), verifier.Key.read(str(KEY.verifier))))
+
+
+def test_a_process_that_has_the_old_key_does_not_sign_with_it(tmp_path: Path) -> None:
+    """It had the log open when another process rotated the key."""
+    place.open_log(tmp_path, "e").append([entry(1)])
+    other = place.open_log(tmp_path, "e")
+    place.rotate_log_key(tmp_path, "e")
+    with pytest.raises(Stopped, match="was rotated while"):
+        other.append([entry(2)])
+    first = VerifierKey.load(place.verifier_path(tmp_path))
+    assert fsck(tmp_path / "evidence", first) == []
+    assert place.open_log(tmp_path, "e").append([entry(2)]) == range(2, 3)
 
 
 def _altered(change: dict[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,13 @@ def watching(directory: Path, key: SigningKey = W1, clock: Clock | None = None) 
     return Witness(key, directory, [KEY.verifier], clock or Clock())
 
 
+def cosigned_by(log: Log, key: SigningKey) -> str:
+    """The log's own head with this witness's cosignature."""
+    text = log.head.text
+    line = base64.b64encode(key.verifier.id + key.cosign(text, NOON)).decode()
+    return f"{sign_note(text, KEY)}— {key.name} {line}\n"
+
+
 def test_what_extends_the_last_head_is_cosigned(tmp_path: Path) -> None:
     log, witness = make_log(tmp_path / "log", 5), watching(tmp_path / "w")
     answer = witness.add_checkpoint(request(log, 0))

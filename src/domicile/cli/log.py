@@ -9,16 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from domicile.cli.log_keys import cosign, destroy_people, keygen, rotate, rotate_people, succeed
+from domicile.cli.log_keys import (
+    cosign,
+    destroy_people,
+    keygen,
+    move,
+    rotate,
+    rotate_people,
+    succeed,
+)
 from domicile.cli.output import Output, estate_option, output_options
 
 if TYPE_CHECKING:
+    from domicile.evidence.bulk import Bulk
     from domicile.evidence.keys import VerifierKey
     from domicile.evidence.reader import LogReader
 
 evidence_option = click.option(
-    "--evidence", type=click.Path(path_type=Path), metavar="DIR",
-    help="The log's directory.  [default: .domicile/evidence beside the estate]",
+    "--evidence", metavar="DIR",
+    help="The log's directory, or s3://BUCKET/PREFIX.  [default: where the estate's log is]",
 )  # fmt: skip
 key_option = click.option(
     "--key", metavar="KEY",
@@ -44,7 +53,7 @@ def command() -> None:
 @click.option("--kind", help="Entries of this kind only.")
 @output_options
 def show(
-    estate: Path, evidence: Path | None, key: str | None, start: int, stop: int | None,
+    estate: Path, evidence: str | None, key: str | None, start: int, stop: int | None,
     kind: str | None, out: Output,
 ) -> int:  # fmt: skip
     """Print entries, each checked against the signed tree's hashes.
@@ -76,7 +85,7 @@ def show(
 @evidence_option
 @key_option
 @output_options
-def proof(number: int, estate: Path, evidence: Path | None, key: str | None, out: Output) -> int:
+def proof(number: int, estate: Path, evidence: str | None, key: str | None, out: Output) -> int:
     """Print the proof that entry N is in the log, as JSON that verifies offline.
 
     It holds the signed checkpoint, the entry, its hash, and the path from it to the root
@@ -104,7 +113,7 @@ def proof(number: int, estate: Path, evidence: Path | None, key: str | None, out
 @key_option
 @output_options
 def consistency(
-    checkpoint: Path, estate: Path, evidence: Path | None, key: str | None, out: Output
+    checkpoint: Path, estate: Path, evidence: str | None, key: str | None, out: Output
 ) -> int:
     """Print the proof that the log begins with what CHECKPOINT covered (RFC 6962, 2.1.2)."""
     import base64
@@ -141,7 +150,7 @@ def consistency(
 @evidence_option
 @key_option
 @output_options
-def fsck(estate: Path, evidence: Path | None, key: str | None, out: Output) -> int:
+def fsck(estate: Path, evidence: str | None, key: str | None, out: Output) -> int:
     """Read the whole log again: entries against tiles, root against checkpoint, signature.
 
     Nothing is repaired. Exits 1 when something is wrong; files that an interrupted append left
@@ -149,8 +158,7 @@ def fsck(estate: Path, evidence: Path | None, key: str | None, out: Output) -> i
     """
     from domicile.evidence.verify import fsck as check
 
-    directory, verifier = _place(estate, evidence, key)
-    findings = check(directory, verifier)
+    findings = check(*_place(estate, evidence, key))
     wrong = [f for f in findings if f.fails]
 
     def human() -> None:
@@ -171,29 +179,34 @@ def fsck(estate: Path, evidence: Path | None, key: str | None, out: Output) -> i
     return 1 if wrong else 0
 
 
-for each in (keygen, cosign, rotate, succeed):
+for each in (keygen, cosign, move, rotate, succeed):
     command.add_command(each)
 command.add_command(rotate_people, "rotate-people")
 command.add_command(destroy_people, "destroy-people")
 
 
-def _place(estate: Path, evidence: Path | None, key: str | None) -> tuple[Path, VerifierKey]:
+def _place(estate: Path, evidence: str | None, key: str | None) -> tuple[Bulk, VerifierKey]:
     """Which log, and which key: as given, else those of the estate."""
-    from domicile.errors import UsageError
+    from domicile.errors import EvidenceError, UsageError
     from domicile.evidence import place
+    from domicile.evidence.bulk import bulk_at
     from domicile.evidence.keys import VerifierKey
 
     state = place.state_directory(estate)
-    directory = evidence or place.evidence_directory(state)
-    if not directory.is_dir():
+    files = bulk_at(evidence) if evidence else place.log_files(state)
+    try:
+        there = files.exists()
+    except OSError as e:
+        raise EvidenceError(f"{files.place} cannot be read: {e.strerror}") from e
+    if not there:
         raise UsageError(
-            f"there is no evidence in {directory}",
+            f"there is no evidence in {files.place}",
             hint="name it with --evidence, or the estate with --estate; apply starts the log",
         )
-    return directory, VerifierKey.load(key or place.verifier_path(state))
+    return files, VerifierKey.load(key or place.verifier_path(state))
 
 
-def _reader(estate: Path, evidence: Path | None, key: str | None) -> LogReader:
+def _reader(estate: Path, evidence: str | None, key: str | None) -> LogReader:
     from domicile.evidence.reader import LogReader
 
     return LogReader(*_place(estate, evidence, key))

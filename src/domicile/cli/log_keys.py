@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from domicile.cli.output import Output, estate_option, output_options
+from domicile.counted import counted
 
 
 @click.command(short_help="Make a key for an approver or a witness.")
@@ -58,6 +59,25 @@ def succeed(estate: Path, cause: str, out: Output) -> int:
 
     key = begin(*_estate(estate), cause)
     out.emit({"key": str(key)}, lambda: out.say(f"a new log begins, signed by {key}"))
+    return 0
+
+
+@click.command(short_help="Move the log to an object store.")
+@click.argument("address", metavar="S3-ADDRESS")
+@estate_option
+@output_options
+def move(address: str, estate: Path, out: Output) -> int:
+    """Move the log to s3://BUCKET/PREFIX: copy it there, read it back, and go on there.
+
+    Credentials and endpoint come from the environment (AWS_ACCESS_KEY_ID, …).
+    """
+    from domicile.evidence.relocation import relocate
+
+    size = relocate(*_estate(estate), address)
+    out.emit(
+        {"place": address, "size": size},
+        lambda: out.say(f"the log's {counted(size, 'entry', 'entries')} are at {address} now"),
+    )
     return 0
 
 

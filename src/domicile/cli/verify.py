@@ -15,18 +15,19 @@ from domicile.errors import UsageError
 @click.command(short_help="Check the stores against the mandates, and the log against its key.")
 @estate_option
 @click.option("--stores", is_flag=True, help="The stores (and the estate's own log): the default.")
-@click.option("--evidence", type=click.Path(path_type=Path), metavar="DIR",
-              help="A log's directory, checked offline; no store is opened.")  # fmt: skip
+@click.option("--evidence", metavar="DIR",
+              help="A log's directory or s3:// address; no store is opened.")  # fmt: skip
 @click.option("--key", metavar="KEY", help="The log's public key, or the file that holds it.")
 @click.option("--as-of", type=Day(), metavar="DATE",
               help="Verify as on that day (today).")  # fmt: skip
 @output_options
 def command(
-    estate: Path, stores: bool, evidence: Path | None, key: str | None, as_of: datetime | None,
+    estate: Path, stores: bool, evidence: str | None, key: str | None, as_of: datetime | None,
     out: Output,
 ) -> int:  # fmt: skip
     """Read everything again. Exit 1 when a check failed; `clean` only where nothing is held or
     unknown either."""
+    from domicile.evidence.bulk import bulk_at
     from domicile.plan.verify import document_of, verify_log, verify_stores
 
     if (evidence is None) != (key is None):
@@ -40,7 +41,7 @@ def command(
             day = as_of.date() if as_of else None
             documents.append(verify_stores(estate, as_of=day, progress=out.detail))
     if evidence is not None and key is not None:
-        documents.append(document_of([verify_log(evidence, key)]))
+        documents.append(document_of([verify_log(bulk_at(evidence), key)]))
     document = documents[0]
     if len(documents) > 1:
         document["checks"] += documents[1]["checks"]

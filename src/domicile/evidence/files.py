@@ -16,6 +16,7 @@ from pathlib import Path
 
 from domicile.durable.files import sync, write_whole
 from domicile.errors import Stopped
+from domicile.evidence.bulk import CHECKPOINT
 
 LOCK = ".lock"
 """The writer's lock. It is never removed: the kernel frees it when its holder dies."""
@@ -24,10 +25,25 @@ LOCK = ".lock"
 class Files:
     """Files below `directory`, named by relative paths with forward slashes."""
 
+    shared = False
+
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._known: set[Path] = set()  # directories whose own entries are durable
         self._dirty: set[Path] = set()  # directories to be synced by `settle`
+
+    @property
+    def place(self) -> str:
+        """The directory, for messages."""
+        return str(self.directory)
+
+    def exists(self) -> bool:
+        """Whether the directory is there."""
+        return self.directory.is_dir()
+
+    def make(self) -> None:
+        """Make the directory. Raises OSError."""
+        self.directory.mkdir(parents=True, exist_ok=True)
 
     def read(self, path: str) -> bytes | None:
         """The file's bytes, or None when there is no such file. Raises OSError."""
@@ -42,6 +58,16 @@ class Files:
             return [entry.name for entry in (self.directory / path).iterdir()]
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    def tree(self, below: str) -> Iterator[str]:
+        """The paths of all files below a directory, sorted within each. Raises OSError."""
+        for name in sorted(self.names(below)):
+            path = f"{below}/{name}"
+            target = self.directory / path
+            if target.is_dir() and not target.is_symlink():
+                yield from self.tree(path)
+            else:
+                yield path
 
     def write(self, path: str, content: bytes) -> None:
         """Write a file and wait until its bytes are durable. Raises OSError.
@@ -71,6 +97,13 @@ class Files:
         self._prepare(target.parent)
         write_whole(target, content)
 
+    def publish(self, note: bytes) -> None:
+        """Put a head in the place of the checkpoint. Raises OSError.
+
+        The caller is the only writer, so no later one is there.
+        """
+        self.replace(CHECKPOINT, note)
+
     def remove(self, path: str) -> None:
         """Remove a file, or a directory of files; nothing when it is absent. Raises OSError."""
         target = self.directory / path
@@ -83,6 +116,9 @@ class Files:
                 target.unlink()
         except FileNotFoundError:
             return
+
+    def head(self) -> None:
+        """None: the head of a log in a directory is in another one, or is the checkpoint."""
 
     @contextmanager
     def writer(self, *, wait: float = 30.0, lock: str = LOCK) -> Iterator[None]:

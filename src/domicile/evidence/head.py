@@ -12,6 +12,11 @@ from contextlib import nullcontext
 from domicile.errors import Stopped
 from domicile.evidence.files import Files
 
+
+class HeadMoved(Stopped):
+    """Another writer moved the head: nothing was written, and the append may be done anew."""
+
+
 LOCK = ".head.lock"
 """Held for one comparison and one rename; the kernel frees it when its holder dies."""
 
@@ -25,6 +30,11 @@ class HeadFile:
         self.path = path
         self._alone = alone
 
+    @property
+    def place(self) -> str:
+        """The file."""
+        return f"{self.files.place}/{self.path}"
+
     def read(self) -> bytes | None:
         """The signed note, None when there is none yet. Raises OSError."""
         return self.files.read(self.path)
@@ -32,13 +42,16 @@ class HeadFile:
     def swap(self, expected: bytes | None, note: bytes) -> None:
         """Put `note` in the place of `expected`, durable on return.
 
-        Raises Stopped when another head is there, and nothing is written then; OSError when it
+        Raises HeadMoved when another head is there, and nothing is written then; OSError when it
         could not be written, or was written and reported as failed: read it again.
         """
         with nullcontext() if self._alone else self.files.writer(lock=LOCK):
             if self.files.read(self.path) != expected:
-                raise Stopped(
-                    f"{self.files.directory / self.path}: another writer moved the head",
+                raise HeadMoved(
+                    f"{self.place}: another writer moved the head",
                     hint="run the same command again: it starts from the new head",
                 )
             self.files.replace(self.path, note)
+
+    def finish(self) -> None:
+        """Nothing: the tiles were there before the head."""

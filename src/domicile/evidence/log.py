@@ -11,29 +11,35 @@ the next one removes them.
 Threads that append at the same time share one write (group commit): each puts its entries in the
 queue, and while one writes, the others wait for it together; then one of them writes all theirs.
 
-Which lock owns what: `_turn` (threads) and then `Files.writer` (processes, one file, `flock`) are
+Which lock owns what: `_turn` (threads) and then `Bulk.writer` (processes, one file, `flock`) are
 held for a whole append, in which the head is read again if another process moved it. The frontier
 and the tail change only there; the queue changes under the condition `_queue`.
+
+In an object store no lock is held: everything is staged before the swap and written to its place
+after it (`objects.py`), and an append that finds its head swapped away begins anew.
 """
 
 from __future__ import annotations
 
+import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from domicile.errors import DomicileError, EvidenceError, Stopped
 from domicile.evidence import kinds
+from domicile.evidence.bulk import CHECKPOINT, Bulk, Head
 from domicile.evidence.canonical import encode
 from domicile.evidence.files import Files
-from domicile.evidence.head import HeadFile
+from domicile.evidence.head import HeadFile, HeadMoved
 from domicile.evidence.keys import SigningKey
 from domicile.evidence.merkle import leaf_hash
-from domicile.evidence.note import Checkpoint, sign_note
-from domicile.evidence.reader import CHECKPOINT, COSIGNED, LogReader, read_file, walk
-from domicile.evidence.recovery import recover, right_edge
+from domicile.evidence.note import Checkpoint, parse_note, sign_note
+from domicile.evidence.reader import COSIGNED, LogReader, walk
+from domicile.evidence.recovery import older_than, recover, right_edge
 from domicile.evidence.rotation import rotation
 from domicile.evidence.tiles import (
     TILE_WIDTH,
@@ -45,7 +51,17 @@ from domicile.evidence.tiles import (
 )
 
 LAST_HEAD = "log.head"
-"""The last head that was signed, in the directory `memory` of `Log.open`."""
+"""The head of a log in a directory, in the directory `memory` of `Log.open`."""
+
+LAST_SEEN = "log.seen"
+"""There, the last head of a log in an object store that this machine signed."""
+
+
+TRIES = 30
+"""How often an append is begun anew because another writer of an object store came first."""
+
+
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -61,12 +77,14 @@ class Log(LogReader):
     """A log that this process may append to, from any thread; for reading see `LogReader`."""
 
     def __init__(
-        self, directory: Path, *, origin: str, key: SigningKey, files: Files, head: HeadFile
-    ) -> None:
+        self, *, origin: str, key: SigningKey, files: Bulk, head: Head, apart: bool,
+        memory: Files | None = None,
+    ) -> None:  # fmt: skip
         """Use `Log.open`."""
         self._key = key
         self._store = head  # where the head is swapped
-        self._apart = head.files is not files  # it is then published as the checkpoint
+        self._apart = apart  # the head is not the checkpoint: it is then published as that
+        self._memory = memory  # where this machine keeps the last head that it signed or followed
         self._frontier = Frontier()
         self._tail: list[bytes] = []  # entries of the partial bundle
         self._loaded = False  # frontier and tail belong to the head
@@ -74,43 +92,50 @@ class Log(LogReader):
         self._turn, self._queue = threading.Lock(), threading.Condition()
         self._committing = False  # a thread writes what waited
         self._waiting: list[_Waiting] = []
-        super().__init__(directory, key.verifier, origin=origin, files=files)
+        super().__init__(files, key.verifier, origin=origin)
 
     @classmethod
     def open(
         cls,
-        directory: Path,
+        place: Path | Bulk,
         *,
         origin: str,
         key: SigningKey,
-        files: Files | None = None,
         memory: Path | Files | None = None,
     ) -> Log:
-        """Open the log in `directory`, or start one there when it holds none.
+        """Open the log at `place`, or start one there when it holds none.
 
         The head is verified against the right edge of the tiles. `memory` is a directory outside
         the log where the head is kept and swapped, so that an older copy of the log that was put
         back is noticed and no second history is ever signed; without it the head is the checkpoint
-        itself. `files` writes, and so does `memory` (the tests give ones that fail).
+        itself. An object store has a head of its own: there `memory` holds the last that was seen.
 
         Raises EvidenceError when the head does not verify, is older than the last one signed, or
         is missing although tiles are there; Stopped when nothing can be written, or another
         process is writing.
         """
-        files = files or Files(directory)
-        if memory is None:
-            head = HeadFile(files, CHECKPOINT, alone=True)
-        else:
-            head = HeadFile(Files(memory) if isinstance(memory, Path) else memory, LAST_HEAD)
+        files: Bulk = Files(place) if isinstance(place, Path) else place
+        kept = Files(memory) if isinstance(memory, Path) else memory
+        head: Head | None = files.head()
+        apart = head is not None or kept is not None
         try:
-            for each in (directory, head.files.directory):
-                each.mkdir(parents=True, exist_ok=True)
-            with files.writer():
-                recover(files, head, origin, key)
-            log = cls(directory, origin=origin, key=key, files=files, head=head)
+            for each in (files, kept):
+                if each is not None:
+                    each.make()
+            if head is None and kept is not None:
+                head, kept = HeadFile(kept, LAST_HEAD), None
+            elif head is None:
+                assert isinstance(files, Files)  # an object store has a head of its own
+                head = HeadFile(files, CHECKPOINT, alone=True)
+            last = kept.read(LAST_SEEN) if kept is not None else None
+            least = Checkpoint.parse(parse_note(last).text) if last is not None else None
+            _again(files, lambda: _recover(files, head, origin, key, least))
+            log = cls(origin=origin, key=key, files=files, head=head, apart=apart, memory=kept)
+            if least is not None and (log.size < least.size or log.root(least.size) != least.root):
+                raise older_than(files.place, least)
+            log._load()
         except OSError as e:
-            raise _stopped(directory, e) from e
-        log._load()
+            raise _stopped(files.place, e) from e
         return log
 
     def refresh(self) -> bool:
@@ -160,13 +185,12 @@ class Log(LogReader):
         """
         with self._turn:
             try:
-                with self._files.writer():
-                    self.refresh()
-                    entry = rotation(estate, self.size, self._key, new)
-                    index = self._append([encode(entry)], new).start
+                index = self._write(
+                    lambda: [encode(rotation(estate, self.size, self._key, new))], new
+                ).start
             except OSError as e:
                 self._loaded, self._unsure = False, True
-                raise _stopped(self.directory, e) from e
+                raise _stopped(self.place, e) from e
             self._key, self.verifier = new, new.verifier
             return index
 
@@ -174,38 +198,57 @@ class Log(LogReader):
         """Publish the head again with the cosignatures that it has got.
 
         The text must be that of the head or of an earlier one, and is kept by its size below
-        `cosigned/` too, where the dates of entries are read. Raises EvidenceError, Stopped.
+        `cosigned/` too, where the dates of entries are read; cosignatures that are there already
+        stay. Raises EvidenceError, Stopped.
         """
         head = Checkpoint.verify(note.encode(), [self.verifier], origin=self.origin)
         try:
             with self._turn, self._files.writer():
                 self.refresh()
                 if self.root(head.size) != head.root:
-                    raise EvidenceError(f"{self.directory}: that head is of another history")
-                self._files.replace(f"{COSIGNED}/{head.size}", note.encode())
-                sizes = {int(n) for n in self._files.names(COSIGNED) if n.isdecimal()}
-                listed = "".join(f"{n}\n" for n in sorted(sizes))
-                self._files.replace(f"{COSIGNED}/sizes", listed.encode())
+                    raise EvidenceError(f"{self.place}: that head is of another history")
+                path = f"{COSIGNED}/{head.size}"
+                content = merged(note.encode(), self._files.read(path))
+                self._files.replace(path, content)
+                self._list_cosigned()
                 if head.size == self.size:
                     if not self._apart:
-                        self._store.swap(self._note, note.encode())
-                        self._note = note.encode()
+                        self._store.swap(self._note, content)
+                        self._note = content
                     else:
-                        self._files.replace(CHECKPOINT, note.encode())
+                        self._files.publish(content)
         except OSError as e:
-            raise _stopped(self.directory, e) from e
+            raise _stopped(self.place, e) from e
+
+    def _list_cosigned(self) -> None:
+        """Write the list of cosigned heads, until no other writer has added one meanwhile."""
+        listed, found = "", self._cosigned()
+        while listed != found:
+            listed = found
+            self._files.replace(f"{COSIGNED}/sizes", listed.encode())
+            found = self._cosigned()
+
+    def _cosigned(self) -> str:
+        sizes = {int(n) for n in self._files.names(COSIGNED) if n.isdecimal()}
+        return "".join(f"{n}\n" for n in sorted(sizes))
 
     def _newest(self) -> bytes | None:
-        return read_file(self._store.files, self._store.path)
+        """The head, whose tiles are all there."""
+        try:
+            note = self._store.read()
+            if note is not None and note != self._note:
+                self._store.finish()
+        except OSError as e:
+            raise EvidenceError(f"{self._store.place} cannot be read: {e.strerror}") from e
+        return note
 
     def _commit(self, batch: list[_Waiting]) -> None:
         """Write what waits as one append, and say to each what became of it."""
         try:
-            with self._files.writer():
-                indices = self._append([e for each in batch for e in each.encoded])
+            indices = self._write(lambda: [e for each in batch for e in each.encoded])
         except OSError as e:
             self._loaded, self._unsure = False, True
-            self._fail(batch, _stopped(self.directory, e), e)
+            self._fail(batch, _stopped(self.place, e), e)
         except DomicileError as e:
             self._fail(batch, e, None)
         else:
@@ -220,9 +263,25 @@ class Log(LogReader):
             each.error = error
             each.error.__cause__ = cause
 
-    def _append(self, encoded: list[bytes], key: SigningKey | None = None) -> range:
-        self.refresh()
+    def _write(self, make: Callable[[], list[bytes]], key: SigningKey | None = None) -> range:
+        """Append what `make` gives under the head as it is; again, where another writer of an
+        object store came first."""
+
+        def act() -> range:
+            with self._files.writer():
+                self.refresh()
+                return self._append(make(), key)
+
+        return _again(self._files, act)
+
+    def _append(self, encoded: list[bytes], key: SigningKey | None) -> range:
+        if self.verifier != self._key.verifier:
+            raise Stopped(
+                f"{self.place}: the log's key was rotated while this process had the old one",
+                hint="run the same command again: it takes the new key",
+            )
         if not self._loaded:
+            self._store.finish()
             self._load()
         self._loaded = False  # until all is well
         if self._unsure:
@@ -240,8 +299,11 @@ class Log(LogReader):
         self._store.swap(self._note, note)
         self._note, self._head, self._frontier = note, head, frontier
         self._tail = tail[len(tail) - head.size % TILE_WIDTH :]
+        self._store.finish()
         if self._apart:
-            self._files.replace(CHECKPOINT, note)
+            self._files.publish(note)
+        if self._memory is not None:
+            self._memory.replace(LAST_SEEN, note)
         self._loaded = True
         self._tidy(old)
         return range(old, head.size)
@@ -255,9 +317,10 @@ class Log(LogReader):
         """After a failure, or after opening: remove what an interrupted append left behind.
 
         Files beyond the head belong to no head that was ever published, and would later stand
-        beside other content. (A head that was put back is refused by `open` before this.)
+        beside other content. (A head that was put back is refused by `open` before this.) In an
+        object store there are none: what is beyond our head belongs to a later one.
         """
-        for path, tile in walk(self._files):
+        for path, tile in () if self._files.shared else walk(self._files):
             width = 0 if tile is None else width_at(self.size, tile.level, tile.index)
             if tile and (tile.width > width or tile.width < width == TILE_WIDTH):
                 self._files.remove(path)
@@ -291,8 +354,41 @@ def _changed(frontier: Frontier, old: int) -> Iterator[tuple[Tile, bytes]]:
             yield tile, content
 
 
-def _stopped(directory: Path, error: OSError) -> Stopped:
+def _recover(
+    files: Bulk, head: Head, origin: str, key: SigningKey, least: Checkpoint | None
+) -> None:
+    with files.writer():
+        recover(files, head, origin, key, least)
+
+
+def merged(note: bytes, before: bytes | None) -> bytes:
+    """A cosigned head with those cosignatures of the same head that were there before."""
+    if before is None:
+        return note
+    text, _, lines = before.rpartition(b"\n\n")
+    if text != note.rpartition(b"\n\n")[0]:
+        return note
+    mine = {(s.name, s.id) for s in parse_note(note).signatures}
+    kept = zip(lines.splitlines(keepends=True), parse_note(before).signatures, strict=True)
+    return note + b"".join(line for line, s in kept if (s.name, s.id) not in mine)
+
+
+def _again(files: Bulk, act: Callable[[], _T]) -> _T:
+    """What `act` gives; tried anew when another writer of an object store came first.
+
+    Where writers take turns nobody does, and the error is one. Raises HeadMoved after `TRIES`.
+    """
+    tries = TRIES if files.shared else 1
+    for number in range(1, tries):
+        try:
+            return act()
+        except HeadMoved:
+            time.sleep(random.uniform(0, min(1.0, 0.005 * 2**number)))  # noqa: S311 - no secret
+    return act()
+
+
+def _stopped(place: str, error: OSError) -> Stopped:
     return Stopped(
-        f"{directory}: cannot write the log: {error.strerror or type(error).__name__}",
+        f"{place}: cannot write the log: {error.strerror or type(error).__name__}",
         hint="free space or correct the permissions there, then run the same command again",
     )

@@ -2,7 +2,8 @@
 
 `<directory of estate.yaml>/.domicile/` (mode 0700) holds `evidence/`, which may be published,
 and `keys/`, which must not: `log.key`, `log.vkey` (its public half),
-`log.head` (the last head signed), `people.secret`.
+`log.head` (the last head signed), `people.secret`. A log that was moved to an object store
+(`relocation.py`) has its address in `keys/log.place`, and the last head seen in `log.seen`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from urllib.parse import quote
 
 from domicile.durable.files import sync
 from domicile.errors import EvidenceError
+from domicile.evidence.bulk import CHECKPOINT, Bulk, bulk_at
 from domicile.evidence.commitments import SECRET_SIZE, Commitments
+from domicile.evidence.files import Files
+from domicile.evidence.head import HeadFile
 from domicile.evidence.keys import (
     SigningKey,
     VerifierKey,
@@ -25,11 +29,17 @@ from domicile.evidence.keys import (
     write_secret,
 )
 from domicile.evidence.kinds import make
-from domicile.evidence.log import LAST_HEAD, Log
+from domicile.evidence.log import LAST_HEAD, LAST_SEEN, Log
 from domicile.evidence.note import is_signed_by
-from domicile.evidence.reader import CHECKPOINT, LogReader
+from domicile.evidence.reader import LogReader, read_file
 
 STATE = ".domicile"
+
+PLACE = "log.place"
+"""The address of a log in an object store; without it the log is in `evidence/`."""
+
+COPIED = "evidence.copied"
+"""What is left of `evidence/` when the log moved to an object store."""
 
 NEXT_KEY = "log.key.next"
 """The signing key of a rotation that is under way."""
@@ -48,6 +58,19 @@ def evidence_directory(state: Path) -> Path:
     return state / "evidence"
 
 
+def log_files(state: Path) -> Bulk:
+    """The log's files: at the address in `log.place`, else in the directory `evidence/`.
+
+    Raises UsageError, EvidenceError.
+    """
+    try:
+        return bulk_at((state / "keys" / PLACE).read_text("utf-8").strip())
+    except FileNotFoundError:
+        return Files(evidence_directory(state))
+    except (OSError, ValueError) as e:
+        raise EvidenceError(f"cannot read {state / 'keys' / PLACE}: {type(e).__name__}") from e
+
+
 def verifier_path(state: Path) -> Path:
     """The file with the log's verifier key."""
     return state / "keys" / "log.vkey"
@@ -64,24 +87,49 @@ def open_log(state: Path, estate_name: str) -> Log:
     Raises EvidenceError: a key is gone although a log is there, has a wrong mode, or the log
     does not verify. Raises Stopped when nothing can be written.
     """
-    directory = evidence_directory(state)
-    with _making(state):
+    files = log_files(state)
+    with making(state):
         path, public = state / "keys" / "log.key", verifier_path(state)
         if not path.exists():
-            if (directory / CHECKPOINT).exists():
+            if read_file(files, CHECKPOINT) is not None:
                 raise EvidenceError(
-                    f"{path} is missing, but {directory} holds a log that was signed with it",
+                    f"{path} is missing, but {files.place} holds a log that was signed with it",
                     hint="restore the key from your backup; or move the log away, to start anew",
                 )
             SigningKey.generate(origin_of(estate_name)).save(path)
-        _finish_rotation(directory, path)
+        if files.shared:
+            leave_directory(state)
+        _finish_rotation(files, path)
         key = SigningKey.load(path)
         if not public.exists():
             public.write_text(f"{key.verifier}\n", "utf-8")
     origin = origin_of(estate_name)
     if key.name.startswith(f"{origin}/"):  # of a log that succeeded another (`succession.py`)
         origin = key.name
-    return Log.open(directory, origin=origin, key=key, memory=path.parent)
+    return Log.open(files, origin=origin, key=key, memory=path.parent)
+
+
+def leave_directory(state: Path) -> None:
+    """Put the directory of a log aside that is in an object store now. The caller holds the lock.
+
+    Raises EvidenceError when something was appended to it after it was copied.
+    """
+    keys, directory = state / "keys", evidence_directory(state)
+    head = keys / LAST_HEAD
+    try:
+        if head.exists():
+            if head.read_bytes() != (keys / LAST_SEEN).read_bytes():
+                raise EvidenceError(
+                    f"{directory} has entries that came after it was copied to the object store",
+                    hint="keep both, and ask for help: nothing was changed",
+                )
+            head.unlink()  # from here on no process that had it open can append to it
+            sync(keys)
+        if directory.exists():
+            directory.rename(state / COPIED)
+            sync(state)
+    except OSError as e:
+        raise EvidenceError(f"cannot put {directory} aside: {e.strerror}") from e
 
 
 def rotate_log_key(state: Path, estate_name: str) -> tuple[VerifierKey, int]:
@@ -96,26 +144,26 @@ def rotate_log_key(state: Path, estate_name: str) -> tuple[VerifierKey, int]:
     log = open_log(state, estate_name)
     path = state / "keys" / "log.key"
     following = path.with_name(NEXT_KEY)
-    with _making(state):
+    with making(state):
         if following.exists():  # of a rotation that did not come to its entry
             following.unlink()
         new = SigningKey.generate(log.head.origin)
         new.save(following)
         index = log.rotate(new, estate_name)
-        _finish_rotation(evidence_directory(state), path)
+        _finish_rotation(log_files(state), path)
     return new.verifier, index
 
 
-def _finish_rotation(directory: Path, path: Path) -> None:
+def _finish_rotation(files: Bulk, path: Path) -> None:
     """Put the next key in its place when the head is signed with it. The caller holds the lock."""
     following = path.with_name(NEXT_KEY)
     if not following.exists():
         return
     new = SigningKey.load(following).verifier
     try:
-        notes = [p.read_bytes() for p in (directory / CHECKPOINT, path.with_name(LAST_HEAD))
-                 if p.exists()]  # fmt: skip
-        if not any(is_signed_by(note, new) for note in notes):
+        head = files.head() or HeadFile(Files(path.parent), LAST_HEAD)
+        notes = (files.read(CHECKPOINT), head.read())
+        if not any(is_signed_by(note, new) for note in notes if note is not None):
             return
         following.rename(path)  # and with it the old key is gone
         sync(path.parent)
@@ -123,10 +171,9 @@ def _finish_rotation(directory: Path, path: Path) -> None:
         raise EvidenceError(f"cannot put {following} in its place: {e.strerror}") from e
 
 
-def read_log(state: Path, *, directory: Path | None = None) -> LogReader:
+def read_log(state: Path) -> LogReader:
     """Open a log to read, with its public key alone. Raises EvidenceError when there is none."""
-    directory = directory or evidence_directory(state)
-    return LogReader(directory, VerifierKey.load(verifier_path(state)))
+    return LogReader(log_files(state), VerifierKey.load(verifier_path(state)))
 
 
 def open_commitments(
@@ -139,7 +186,7 @@ def open_commitments(
     Raises EvidenceError when the secret has a wrong mode, was destroyed, or never was.
     """
     path = people_secret(state, generation)
-    with _making(state):
+    with making(state):
         if (state / "keys" / DESTROYED).exists():
             raise EvidenceError(
                 f"{path} was destroyed: the log's commitments name nobody any more",
@@ -156,7 +203,7 @@ def open_secret(state: Path, name: str) -> bytes:
     Raises EvidenceError when the file has a wrong mode.
     """
     path = state / "keys" / name
-    with _making(state):
+    with making(state):
         if not path.exists():
             write_secret(path, os.urandom(SECRET_SIZE))
     return read_secret(path)
@@ -167,7 +214,7 @@ def destroy_commitments(state: Path) -> None:
 
     Copies of the key in backups must be destroyed too. Raises EvidenceError.
     """
-    with _making(state):
+    with making(state):
         (state / "keys" / DESTROYED).touch(mode=0o600)  # first: no new secret in its place
         for path in sorted((state / "keys").glob("people.secret*")):
             destroy_secret(path)
@@ -191,7 +238,7 @@ def rotate_commitments(state: Path, estate_name: str) -> int:
     The older ones stay, for the receipts of trees that were made with them. Raises EvidenceError.
     """
     open_commitments(state)
-    with _making(state):
+    with making(state):
         path, generation = people_secret(state), generations(state)
         write_secret(path.with_name(f"people.secret.{generation}"), read_secret(path))
         following = path.with_name(".people.secret.next")
@@ -205,7 +252,7 @@ def rotate_commitments(state: Path, estate_name: str) -> int:
 
 
 @contextmanager
-def _making(state: Path) -> Iterator[None]:
+def making(state: Path) -> Iterator[None]:
     """Make the state's directories, and be alone while keys are made in them."""
     keys = state / "keys"
     try:

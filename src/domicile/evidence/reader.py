@@ -9,6 +9,7 @@ from typing import Any
 
 from domicile.errors import EvidenceError
 from domicile.evidence import merkle
+from domicile.evidence.bulk import CHECKPOINT, Bulk
 from domicile.evidence.canonical import decode
 from domicile.evidence.files import Files
 from domicile.evidence.keys import VerifierKey
@@ -26,9 +27,6 @@ from domicile.evidence.tiles import (
     width_at,
 )
 
-CHECKPOINT = "checkpoint"
-"""The head's path (tlog-tiles, checkpoints)."""
-
 COSIGNED = "cosigned"
 """Heads with cosignatures, each a file named by its size, and `sizes`, the list of them."""
 
@@ -45,19 +43,18 @@ class LogReader:
     """
 
     def __init__(
-        self, directory: Path, verifier: VerifierKey, *, origin: str | None = None,
-        files: Files | None = None,
+        self, place: Path | Bulk, verifier: VerifierKey, *, origin: str | None = None
     ) -> None:  # fmt: skip
-        """Read and verify the head. `origin` is checked when given.
+        """Read and verify the head, in a directory or elsewhere. `origin` is checked when given.
 
         `verifier` may be an earlier key of the log: later ones are followed from it.
 
         Raises EvidenceError: no checkpoint, or it does not verify.
         """
-        self.directory = directory
+        self._files: Bulk = Files(place) if isinstance(place, Path) else place
+        self.place = self._files.place
         self.verifier = verifier
         self.origin = origin
-        self._files = files or Files(directory)
         self._cache: OrderedDict[Tile, list[bytes]] = OrderedDict()
         self.rotations: list[dict[str, Any]] = []  # entries that led from the key given to this
         self._note = b""
@@ -72,7 +69,7 @@ class LogReader:
         note = self._newest()
         if note is None:
             raise EvidenceError(
-                f"{self.directory}: no checkpoint, so nothing says how long the log is",
+                f"{self.place}: no checkpoint, so nothing says how long the log is",
                 hint="restore the file `checkpoint` from a mirror or a backup",
             )
         if note == self._note:
@@ -82,7 +79,7 @@ class LogReader:
         head = Checkpoint.verify(note, [self.verifier], origin=self.origin)
         if head.size < self._head.size:
             raise EvidenceError(
-                f"{self.directory}: the log shrank from {self._head.size} to {head.size} entries",
+                f"{self.place}: the log shrank from {self._head.size} to {head.size} entries",
                 hint="an old checkpoint was put back: restore the newest one",
             )
         self._note, self._head = note, head
@@ -156,7 +153,7 @@ class LogReader:
             head = Checkpoint.parse(parse_note(note).text)
             if head.size != size or size > self.size or self.root(size) != head.root:
                 raise EvidenceError(
-                    f"{self.directory}: the cosigned head of {size} is of another history",
+                    f"{self.place}: the cosigned head of {size} is of another history",
                     hint="somebody rewrote the log: keep it, and compare with a mirror",
                 )
             yield note
@@ -199,7 +196,7 @@ class LogReader:
 
     def _contradiction(self, said: str) -> EvidenceError:
         return EvidenceError(
-            f"{self.directory}: the tiles {said}",
+            f"{self.place}: the tiles {said}",
             hint="run: domicile log fsck; then restore what it names from a mirror",
         )
 
@@ -226,7 +223,7 @@ class LogReader:
                 if leaf_hash(content) != hashes[offset]:
                     self._cache.pop(tile)
                     raise EvidenceError(
-                        f"{self.directory}: entry {number * TILE_WIDTH + offset} is not the one "
+                        f"{self.place}: entry {number * TILE_WIDTH + offset} is not the one "
                         "that was logged",
                         hint="run: domicile log fsck",
                     )
@@ -243,20 +240,16 @@ class LogReader:
         return found
 
 
-def walk(files: Files, below: str = "tile") -> Iterator[tuple[str, Tile | None]]:
-    """Every file below a directory, and the tile that its path names, None for a stranger.
+def walk(files: Bulk) -> Iterator[tuple[str, Tile | None]]:
+    """Every file of the tree, and the tile that its path names, None for a stranger.
 
     Raises OSError.
     """
-    for name in sorted(files.names(below)):
-        path = f"{below}/{name}"
-        if (files.directory / path).is_dir():
-            yield from walk(files, path)
-        else:
-            yield path, parse_path(path)
+    for path in files.tree("tile"):
+        yield path, parse_path(path)
 
 
-def load_tile(files: Files, tile: Tile) -> list[bytes]:
+def load_tile(files: Bulk, tile: Tile) -> list[bytes]:
     """A tile's hashes or a bundle's entries, exactly `tile.width` of them.
 
     A partial tile that is gone is read from the full one (tlog-tiles, partial tiles). Raises
@@ -272,13 +265,13 @@ def load_tile(files: Files, tile: Tile) -> list[bytes]:
     return _unpack(tile, content)
 
 
-def read_file(files: Files, path: str) -> bytes | None:
+def read_file(files: Bulk, path: str) -> bytes | None:
     """A file's bytes, None when there is no such file. Raises EvidenceError."""
     try:
         return files.read(path)
     except OSError as e:
         raise EvidenceError(
-            f"{files.directory / path} cannot be read: {e.strerror}",
+            f"{files.place}/{path} cannot be read: {e.strerror}",
             hint="correct its permissions, or restore it from a mirror",
         ) from e
 

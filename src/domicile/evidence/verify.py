@@ -16,12 +16,13 @@ from typing import Literal
 
 from domicile.errors import EvidenceError
 from domicile.evidence import kinds
+from domicile.evidence.bulk import CHECKPOINT, STAGED, Bulk
 from domicile.evidence.canonical import decode
 from domicile.evidence.files import Files
 from domicile.evidence.keys import VerifierKey
 from domicile.evidence.merkle import leaf_hash
 from domicile.evidence.note import Checkpoint
-from domicile.evidence.reader import CHECKPOINT, LogReader, load_tile, walk
+from domicile.evidence.reader import LogReader, load_tile, walk
 from domicile.evidence.rotation import follow
 from domicile.evidence.tiles import TILE_WIDTH, Frontier, Tile, width_at
 
@@ -69,18 +70,20 @@ class Verified:
     leftovers: int
 
 
-def fsck(directory: Path, verifier: VerifierKey, *, origin: str | None = None) -> list[Finding]:
+def fsck(
+    directory: Path | Bulk, verifier: VerifierKey, *, origin: str | None = None
+) -> list[Finding]:
     """Read everything again; what is wrong, none when the log verifies. Repairs nothing.
 
     Stops at `MAX_FINDINGS`: a head may claim any number of entries.
 
-    Raises EvidenceError only when the directory cannot be read at all.
+    Raises EvidenceError only when the place cannot be read at all.
     """
     return list(islice(_Check(directory, verifier, origin).run(), MAX_FINDINGS))
 
 
 def verify_directory(
-    directory: Path, vkey: VerifierKey | str | Path, *, origin: str | None = None
+    directory: Path | Bulk, vkey: VerifierKey | str | Path, *, origin: str | None = None
 ) -> Verified:
     """Verify a log offline with its public key (an object, its text, or a file of it).
 
@@ -98,7 +101,7 @@ def verify_directory(
         named = "; ".join(map(str, failed[:SHOWN]))
         more = f"; and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
         raise EvidenceError(
-            f"{directory}: the log does not verify: {named}{more}",
+            f"{check.files.place}: the log does not verify: {named}{more}",
             hint="compare with a mirror or a witness; `domicile log fsck` lists every finding",
         )
     head = check.head
@@ -111,10 +114,10 @@ def verify_directory(
 class _Check:
     """One pass over a log."""
 
-    def __init__(self, directory: Path, verifier: VerifierKey, origin: str | None) -> None:
-        if not directory.is_dir():
-            raise EvidenceError(f"{directory} is not a directory", hint="name the log's directory")
-        self.files = Files(directory)
+    def __init__(self, place: Path | Bulk, verifier: VerifierKey, origin: str | None) -> None:
+        self.files: Bulk = Files(place) if isinstance(place, Path) else place
+        if isinstance(place, Path) and not place.is_dir():
+            raise EvidenceError(f"{place} is not a directory", hint="name the log's directory")
         self.verifier = verifier
         self.origin = origin
         self.head = Checkpoint("", 0, b"")
@@ -132,9 +135,7 @@ class _Check:
                 yield Finding("head", CHECKPOINT, "is missing")
                 return
             try:
-                log = LogReader(
-                    self.files.directory, self.verifier, origin=self.origin, files=self.files
-                )
+                log = LogReader(self.files, self.verifier, origin=self.origin)
                 self.head, self.signer = log.head, log.verifier
             except EvidenceError as e:
                 yield Finding("head", CHECKPOINT, e.message)
@@ -148,7 +149,7 @@ class _Check:
                 yield from self._edge()
             yield from self._others()
         except OSError as e:
-            raise EvidenceError(f"{self.files.directory}: {e.strerror}") from e
+            raise EvidenceError(f"{self.files.place}: {e.strerror}") from e
 
     def _bundle(self, number: int) -> Iterator[Finding]:
         width = width_at(self.head.size, 0, number)
@@ -224,3 +225,5 @@ class _Check:
                     same = False
                 if not same:
                     yield Finding("tile", path, f"is not the beginning of {now.path}")
+        for name in self.files.names(STAGED):
+            yield Finding("leftover", f"{STAGED}/{name}", "is staged: an append was interrupted")

@@ -11,8 +11,9 @@ from typing import Any, Literal
 from domicile.counted import counted
 from domicile.errors import EvidenceError
 from domicile.estate.model import Estate
+from domicile.evidence.bulk import Bulk
 from domicile.evidence.kinds import make
-from domicile.evidence.place import evidence_directory, open_log, state_directory, verifier_path
+from domicile.evidence.place import log_files, open_log, state_directory, verifier_path
 from domicile.evidence.verify import verify_directory
 from domicile.plan.declared import declarations
 from domicile.plan.findings import Report
@@ -66,16 +67,16 @@ def verify_stores(
     finally:
         state.close()
     log = open_log(directory, estate.name)
-    checks.append(verify_log(evidence_directory(directory), str(verifier_path(directory))))
+    checks.append(verify_log(log_files(directory), str(verifier_path(directory))))
     document = {**document_of(checks), "warnings": plan["warnings"]}
     log.append([_entry(estate, document, day)])
     return document
 
 
-def verify_log(directory: Path, key: str) -> Checked:
+def verify_log(files: Path | Bulk, key: str) -> Checked:
     """The log from its files and its public key alone."""
     try:
-        verified = verify_directory(directory, _verifier(key))
+        verified = verify_directory(files, _verifier(key))
     except EvidenceError as error:
         return Checked("evidence", "failed", error.message)
     return Checked(

@@ -11,13 +11,14 @@ from domicile.errors import UsageError
 from domicile.estate.countries import country_name
 from domicile.estate.document import suggestion
 from domicile.estate.load import load_estate
+from domicile.evidence.bulk import CHECKPOINT
 from domicile.evidence.place import (
-    evidence_directory,
+    log_files,
     read_log,
     state_directory,
     verifier_path,
 )
-from domicile.evidence.reader import CHECKPOINT
+from domicile.evidence.reader import read_file
 from domicile.law.clocks import due_time
 from domicile.law.load import load_mandates
 from domicile.law.model import Mandate
@@ -94,7 +95,7 @@ def _people(seen: Mapping[str, Any], store: str) -> dict[tuple[str, str], int]:
 def _then(path: Path, store: str, since: date, until: date) -> list[dict[tuple[str, str], int]]:
     """What surveys of the time recorded: those of these days, and the last one before them."""
     state = state_directory(path)
-    if not verifier_path(state).exists() and not (evidence_directory(state) / CHECKPOINT).exists():
+    if not verifier_path(state).exists() and read_file(log_files(state), CHECKPOINT) is None:
         return []  # nothing was ever recorded; a log that is damaged is an error
     log = read_log(state)
     every = [log.entry(number) for number in range(log.size)]
