@@ -125,6 +125,29 @@ def with_lines(text: str) -> str:
     return LEAST + text
 
 
+def with_link(links: str) -> str:
+    return f"{LEAST}subjects: {{pair: {{register: app.p, key: [a, b]}}}}\nlinks: [{links}]\n"
+
+
+def test_links_of_several_columns_and_of_some_rows(tmp_path: Path) -> None:
+    estate = load(
+        tmp_path,
+        with_link(
+            "{from: [app.x.a, app.x.b], to: pair}, {from: app.c.i, to: app.p.a, where: {t: P}},"
+            " {from: app.c.i, to: app.q.id, where: {t: [Q, 7], kind: x}}"
+        ),
+    )
+    x, c = TableName("app", "x"), TableName("app", "c")
+    assert estate.links == (
+        Link(ColumnName(x, "a"), subject="pair", more=("b",)),
+        Link(ColumnName(c, "i"), target=ColumnName(TableName("app", "p"), "a"),
+             where=(("t", ("P",)),)),
+        Link(ColumnName(c, "i"), target=ColumnName(TableName("app", "q"), "id"),
+             where=(("t", ("Q", "7")), ("kind", ("x",)))),
+    )  # fmt: skip
+    assert estate.links[0].columns == ("a", "b")
+
+
 def with_media(rules: str) -> str:
     folder = '  m: {url: "file:///srv/media", country: NL, operator: X, holds: m}\n'
     return f"{LEAST}{folder}objects: [{rules}]\n"
@@ -209,6 +232,20 @@ def with_media(rules: str) -> str:
          "organisations.X.owned_by[0].share", 5, "at most 100"),
         (with_lines("organisations: {X: {country: NL, owned_by: [{name: Y, share: 60},"
                     " {name: Z, share: 50}]}}\n"), "organisations.X.owned_by", 5, "110%"),
+        (with_link("{from: app.x.a, to: pair}"), "links[0].from", 6, "the key of pair is a, b"),
+        (with_link("{from: [app.x.a, app.y.b], to: pair}"), "links[0].from[1]", 6,
+         "another column of app.x"),
+        (with_link("{from: [app.x.a, app.x.b], to: app.z.a}"), "links[0].to", 6,
+         "expected 2, as many as in from"),
+        (with_link("{from: app.x.a, to: app.z.a, where: {}}"), "links[0].where", 6,
+         "a text or a list of texts"),
+        (with_link("{from: app.x.a, to: app.z.a, where: {t: 1.5}}"), "links[0].where.t", 6,
+         "expected a text or a list of texts"),
+        (with_link("{from: app.x.a, to: app.z.a}, {from: app.x.a, to: app.y.a, where: {t: P}}"),
+         "links[1].from", 6, "once for all rows"),
+        (with_link("{from: app.x.a, to: app.z.a, where: {t: P}},"
+                   " {from: app.x.a, to: app.y.a, where: {t: P}}"),
+         "links[1].from", 6, "app.x.a where t is P is linked twice"),
         (with_lines("controller: {name: 5, country: NL}\n"), "controller.name", 5,
          "got a number, expected a text"),
     ],

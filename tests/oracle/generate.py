@@ -43,6 +43,7 @@ VALUES: dict[Kind, list[Value]] = {
     "bytes": [b"\x00\xff'", b"", None],
 }
 TYPES: dict[Kind, str] = {"int": "INTEGER", "text": "TEXT", "float": "REAL", "bytes": "BLOB"}
+TYPES_OF_LINKS = ("Post", "Photo", "Nothing we know")
 ON_DELETE: list[OnDelete] = ["no action", "restrict", "cascade", "set null"]
 ROWS = [3, 4, 5, 6, 4, 5, 2, 6, 1, 0]  # how many rows a table has; shrinks to the first
 PEOPLE = [3, 4, 5, 2, 6, 8, 4, 5, 3, 2, 1, 0]
@@ -237,14 +238,36 @@ class Maker:
             )
             for i, c in enumerate(parent_columns)
         )
-        linked = not plain and len(columns) == 1 and self.chance(8)
+        linked = not plain and self.chance(8)
         edge = Edge(draft.name, columns, target.name, tuple(parent_columns), linked)
+        if linked and self.chance(2):
+            edge = self._polymorphic(draft, edge)
         draft.edges.append(edge)
         actions = ON_DELETE if nullable else ON_DELETE[:3]
         draft.on_delete.append(self.pick(actions))
         if unique or (not plain and self.chance(5)):
             draft.unique.append(list(columns))
         return edge
+
+    def _polymorphic(self, draft: Draft, edge: Edge) -> Edge:
+        """The link for some rows only, and now and then another of the same columns for others."""
+        column = draft.add("type", "text", self.chance(3))
+        alike = [
+            d for d in self.drafts
+            if d.identity and d is not draft and d.name != edge.parent
+            and [d.columns[c].kind for c in d.identity]
+            == [draft.columns[c].kind for c in edge.columns]
+        ]  # fmt: skip
+        if alike and self.chance(2):
+            other = self.pick(alike)
+            draft.edges.append(
+                Edge(
+                    draft.name, edge.columns, other.name, tuple(other.identity), True,
+                    ((column, (TYPES_OF_LINKS[1],)),),
+                )
+            )  # fmt: skip
+            draft.on_delete.append(ON_DELETE[0])
+        return replace(edge, where=((column, TYPES_OF_LINKS[:1]),))
 
     def _data(self, draft: Draft) -> None:
         draft.add("note", "text", self.chance(2))
@@ -333,6 +356,8 @@ class Maker:
         here = draft
         while here.edges and len(hops) < AUTHOR_HOPS_MOST:
             edge = self.pick(here.edges)
+            if edge.where:  # no hop of a path: it is for some rows only
+                break
             hops.append(Hop(edge.columns[0]))
             here = by_name[edge.parent]
             if here.kind == "register" or self.chance(2):
@@ -365,12 +390,17 @@ class Maker:
             if order.index(edge.parent) < order.index(draft.name):
                 parents = self.rows[edge.parent]
                 nullable = self._nullable(draft, edge)
+                if any(row[c] is not None for c, _ in edge.where):
+                    continue  # the row is of another type already
                 if not parents and not nullable:
                     return None
                 if parents and not (nullable and self.chance(4)):
                     _copy_key(edge, row, self.pick(parents))
         for column in draft.columns.values():
-            if row[column.name] is None and not self._is_edge(draft, column.name):
+            if any(column.name == c for e in draft.edges for c, _ in e.where):
+                given: list[Value] = [row[column.name]] if row[column.name] is not None else []
+                row[column.name] = self.pick(given or list(TYPES_OF_LINKS))
+            elif row[column.name] is None and not self._is_edge(draft, column.name):
                 row[column.name] = self._value(draft, column, position)
         return row
 
@@ -404,6 +434,8 @@ class Maker:
 
     def _point(self, draft: Draft, edge: Edge, row: Row) -> None:
         parents = self.rows[edge.parent]
+        if any(row[c] not in texts for c, texts in edge.where):
+            return
         if parents and self.chance(2):
             _copy_key(edge, row, self.pick(parents))
             if not self._is_free(draft, row):
@@ -434,6 +466,8 @@ class Maker:
 def _copy_key(edge: Edge, row: Row, parent: Row) -> None:
     for column, parent_column in zip(edge.columns, edge.parent_columns, strict=True):
         row[column] = parent[parent_column]
+    for column, texts in edge.where:
+        row[column] = texts[0]
 
 
 def _closed(world: World, rows: set[RowId]) -> set[RowId]:
@@ -490,7 +524,10 @@ def split(world: World, seed: int) -> World:
     for name in world.schema.tables:
         role = world.role(name)
         if not role.role and role.author is None and world.register_of(name) is None:
-            hops = [e.columns[0] for e in world.edges_from(name) if world.register_of(e.parent)]
+            hops = [
+                e.columns[0] for e in world.edges_from(name)
+                if world.register_of(e.parent) and not e.where
+            ]  # fmt: skip
             clear = [h for h in hops if sum(h in e.columns for e in world.edges_from(name)) == 1]
             if clear:
                 role = replace(role, joint="author", author=Path((Hop(random.choice(clear)),)))
@@ -527,10 +564,12 @@ def make_world(dice: Dice) -> World:
 
 def _link(edge: Edge, subjects: list[Subject]) -> Link:
     source = ColumnName(TableName(HOLDS, edge.child), edge.columns[0])
+    more = edge.columns[1:]
     for subject in subjects:
         if subject.register.table == edge.parent and subject.key == edge.parent_columns:
-            return Link(source, subject=subject.name)
-    return Link(source, target=ColumnName(TableName(HOLDS, edge.parent), edge.parent_columns[0]))
+            return Link(source, subject=subject.name, more=more, where=edge.where)
+    target = ColumnName(TableName(HOLDS, edge.parent), edge.parent_columns[0])
+    return Link(source, target=target, more=more, more_to=edge.parent_columns[1:], where=edge.where)
 
 
 def dangling(world: World, rows: Rows) -> list[tuple[RowId, Edge]]:

@@ -51,6 +51,12 @@ class Edge:
     parent: str
     parent_columns: tuple[str, ...]
     linked: bool = False
+    where: tuple[tuple[str, tuple[str, ...]], ...] = ()  # only rows with these texts refer
+
+    @property
+    def reads(self) -> set[str]:
+        """All columns that say whether and where it leads."""
+        return {*self.columns, *(column for column, _ in self.where)}
 
 
 @dataclass(frozen=True)
@@ -100,14 +106,17 @@ class World:
         ]
         for link in self.estate.links:
             child = link.source.table.table
-            columns: tuple[str, ...] = (link.source.column,)
+            columns: tuple[str, ...] = (link.source.column, *link.more)
             parent_columns: tuple[str, ...]
             if link.target is not None:
-                parent, parent_columns = link.target.table.table, (link.target.column,)
+                parent, parent_columns = (
+                    link.target.table.table,
+                    (link.target.column, *link.more_to),
+                )
             else:
                 subject = self.estate.subject(link.subject)
                 parent, parent_columns = subject.register.table, subject.key
-            found.append(Edge(child, columns, parent, parent_columns, linked=True))
+            found.append(Edge(child, columns, parent, parent_columns, True, link.where))
         return found
 
     def edges_from(self, table: str) -> list[Edge]:
@@ -142,6 +151,8 @@ def find(rows: Rows, edge: Edge, row: Row) -> RowId | None:
     """The row among `rows` that this row's key leads to, or None."""
     wanted = [row[c] for c in edge.columns]
     if any(value is None for value in wanted):
+        return None
+    if any(row[column] not in texts for column, texts in edge.where):
         return None
     for position, candidate in enumerate(rows.get(edge.parent, [])):
         if [candidate[c] for c in edge.parent_columns] == wanted:

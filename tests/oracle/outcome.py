@@ -49,8 +49,8 @@ def kept_columns(world: World, table: str) -> set[str]:
     for edge in world.edges_to(table):
         kept |= set(edge.parent_columns)
     for edge in world.edges_from(table):
-        if not any(_nullable(world, table, c) for c in edge.columns):
-            kept |= set(edge.columns)
+        if not any(_nullable(world, table, c) for c in edge.reads):
+            kept |= edge.reads
     return kept
 
 
@@ -66,7 +66,7 @@ def split_columns(world: World, table: str) -> set[str]:
     kept = kept_columns(world, table) | set(world.role(table).keep)
     for edge in world.edges_from(table):
         if _leads_to_people(world, edge.parent, frozenset()):
-            kept |= set(edge.columns)
+            kept |= edge.reads
     return kept
 
 
@@ -116,7 +116,7 @@ def _key_edges(world: World, table: str, as_form: Form, links: bool) -> list[Edg
     edges = [e for e in world.edges_from(table) if links or not e.linked]
     if as_form in ("stub", "split"):
         kept = (kept_columns if as_form == "stub" else split_columns)(world, table)
-        edges = [e for e in edges if set(e.columns) <= kept]
+        edges = [e for e in edges if e.reads <= kept]
     return edges
 
 

@@ -137,7 +137,7 @@ def _without_columns(world: World) -> Iterator[World]:
         for foreign in table.foreign_keys:
             others = tuple(f for f in table.foreign_keys if f is not foreign)
             yield _with_table(world, replace(table, foreign_keys=others))
-        used = {c for e in world.edges_from(name) for c in e.columns} | set(table.identity)
+        used = {c for e in world.edges_from(name) for c in e.reads} | set(table.identity)
         used |= {c for e in world.edges_to(name) for c in e.parent_columns}
         for link in world.estate.links:
             used |= {link.source.column} if link.source.table.table == name else set()
@@ -187,7 +187,7 @@ def told(world: World) -> str:
         ]
         lines += [f"    key {'primary ' if k.primary else ''}{k.columns}" for k in table.keys]
         lines += [
-            f"    {'link' if e.linked else 'foreign key'} {e.columns}"
+            f"    {'link' if e.linked else 'foreign key'} {e.columns} {e.where or ''}"
             f" -> {e.parent!r} {e.parent_columns}"
             for e in world.edges_from(name)
         ]

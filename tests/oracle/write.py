@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import yaml
 
-from domicile.estate.model import TableRole
+from domicile.estate.model import ColumnName, Link, TableRole
 from domicile.stores.schema import Schema
 from tests.oracle.model import Row, Rows, Value, World
 
@@ -244,13 +244,25 @@ def estate_yaml(world: World) -> str:
         "subjects": subjects,
     }
     if estate.links:
-        document["links"] = [
-            {"from": str(link.source), "to": link.subject or str(link.target)}
-            for link in estate.links
-        ]
+        document["links"] = [_link(link) for link in estate.links]
     if estate.tables:
         document["tables"] = {str(t): _role(r) for t, r in estate.tables.items()}
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def _link(link: Link) -> dict[str, object]:
+    table = link.source.table
+    sources = [str(ColumnName(table, c)) for c in link.columns]
+    written: dict[str, object] = {"from": sources if link.more else sources[0]}
+    if link.target is None:
+        written["to"] = link.subject
+    else:
+        to = (link.target.column, *link.more_to)
+        targets = [str(ColumnName(link.target.table, c)) for c in to]
+        written["to"] = targets if link.more else targets[0]
+    if link.where:
+        written["where"] = {c: list(texts) for c, texts in link.where}
+    return written
 
 
 def mandate_yaml(world: World) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from domicile.counted import counted
 from domicile.estate.categories import is_category, is_use, nearest_category, nearest_use
 from domicile.estate.countries import country_code, nearest_country
 from domicile.estate.document import Document, Key, suggestion
@@ -128,18 +129,81 @@ def links(
     """Links to a subject by its name, or to a column when there is a dot in it."""
     result: list[Link] = []
     for index, body in enumerate(document.data.get("links", ())):
-        key: Key = ("links", index)
-        source = _column(document, (*key, "from"), body["from"], stores)
-        to = body["to"]
-        if to in {subject.name for subject in declared} or "." not in to:
-            known(document, (*key, "to"), "subject", to, (s.name for s in declared))
-            link = Link(source, subject=to)
-        else:
-            link = Link(source, target=_column(document, (*key, "to"), to, stores))
-        if any(other.source == source for other in result):
-            raise document.error((*key, "from"), f"{source} is linked twice; keep one of them")
+        link = _link(document, ("links", index), body, stores, declared)
+        same = [o for o in result if (o.source, o.more) == (link.source, link.more)]
+        if any(o.where == link.where for o in same):
+            raise document.error(
+                ("links", index, "from"), f"{link} is linked twice; keep one of them"
+            )
+        if same and not (link.where and all(o.where for o in same)):
+            raise document.error(
+                ("links", index, "from"),
+                f"{link.source} is linked twice, once for all rows",
+                hint="say with `where` for which rows each of the links is",
+            )
         result.append(link)
     return tuple(result)
+
+
+def _link(
+    document: Document, key: Key, body: Mapping[str, Any], stores: Sequence[Store],
+    declared: Sequence[Subject],
+) -> Link:  # fmt: skip
+    sources = _columns(document, (*key, "from"), body["from"], stores)
+    holds = sources[0].table.holds
+    where = tuple(
+        (_plain(document, (*key, "where"), column),
+         tuple(str(text) for text in (texts if isinstance(texts, list) else [texts])))
+        for column, texts in body.get("where", {}).items()
+    )  # fmt: skip
+    more = tuple(c.column for c in sources[1:])
+    to = body["to"]
+    by_name = {subject.name: subject for subject in declared}
+    if isinstance(to, str) and (to in by_name or "." not in to):
+        known(document, (*key, "to"), "subject", to, by_name)
+        width = len(by_name[to].key)
+        if width != len(sources):
+            raise document.error(
+                (*key, "from"),
+                f"got {counted(len(sources), 'column')}, expected {width}: the key of {to} is"
+                f" {', '.join(by_name[to].key)}",
+                hint="give all of them, in that order: from: [app.visit.a, app.visit.b]",
+            )
+        if width > 1 and by_name[to].register.holds != holds:
+            raise document.error(
+                (*key, "to"),
+                f"{to} is in another schema ({by_name[to].register.holds}), and has a key of"
+                f" {width} columns",
+                hint="across schemas a link is of one column; link within the schema",
+            )
+        return Link(sources[0], subject=to, more=more, where=where)
+    targets = _columns(document, (*key, "to"), to, stores)
+    if len(targets) != len(sources):
+        raise document.error(
+            (*key, "to"),
+            f"got {counted(len(targets), 'column')}, expected {len(sources)}, as many as in from",
+        )
+    return Link(
+        sources[0], target=targets[0], more=more, more_to=tuple(c.column for c in targets[1:]),
+        where=where,
+    )  # fmt: skip
+
+
+def _columns(
+    document: Document, key: Key, text: str | Sequence[str], stores: Sequence[Store]
+) -> tuple[ColumnName, ...]:
+    """One column, or the columns of one key."""
+    if isinstance(text, str):
+        return (_column(document, key, text, stores),)
+    found = tuple(_column(document, (*key, i), each, stores) for i, each in enumerate(text))
+    for index, column in enumerate(found):
+        if column.table != found[0].table or column.json or column in found[:index]:
+            raise document.error(
+                (*key, index),
+                f"got {column}, expected another column of {found[0].table}",
+                hint="the columns of one key are columns of one table, each once",
+            )
+    return found
 
 
 def columns(document: Document, stores: Sequence[Store]) -> dict[ColumnName, ColumnVerdict]:

@@ -93,11 +93,30 @@ class Subject:
 
 @dataclass(frozen=True)
 class Link:
-    """Ownership that no foreign key declares: the column holds a subject's key, or a row's."""
+    """Ownership that no foreign key declares: the column holds a subject's key, or a row's.
+
+    `more` and `more_to`: the further columns of a key of several, in one order; to a subject, in
+    that of its key. `where`: the link holds only for rows in which each of these columns has one
+    of these texts, which is how `commentable_type` says what `commentable_id` is a key of.
+    """
 
     source: ColumnName
     subject: str = ""  # the name of a subject, or
     target: ColumnName | None = None  # a column of a table
+    more: tuple[str, ...] = ()  # columns of the source's table
+    more_to: tuple[str, ...] = ()  # columns of the target's table
+    where: tuple[tuple[str, tuple[str, ...]], ...] = ()  # column of the source's table → texts
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All referring columns."""
+        return (self.source.column, *self.more)
+
+    def __str__(self) -> str:
+        further = [str(ColumnName(self.source.table, c)) for c in self.more]
+        text = ", ".join([str(self.source), *further])
+        said = " and ".join(f"{c} is {' or '.join(v)}" for c, v in self.where)
+        return f"{text} where {said}" if said else text
 
 
 @dataclass(frozen=True)

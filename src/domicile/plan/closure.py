@@ -328,7 +328,7 @@ class Closure:
             found: dict[str, list[str]] = {}
             for child, rows, kept, going in fresh:
                 for edge in self.graph.edges[child]:
-                    if not edge.binding or not set(edge.columns) <= kept:
+                    if not edge.binding or not edge.reads <= kept:
                         continue
                     if not (going and self._follows(edge)):
                         found.setdefault(edge.parent, []).append(self._referred(edge, rows))
@@ -471,7 +471,7 @@ class Closure:
             child, rows, kept = waiting.pop()
             for edge in self.graph.edges[child]:
                 parent = edge.parent
-                if not edge.binding or not set(edge.columns) <= kept or parent not in self.going:
+                if not edge.binding or not edge.reads <= kept or parent not in self.going:
                     continue
                 keys = ", ".join(f"g.{k}" for k in self.shapes.labels(parent))
                 match = " AND ".join(f"g.{k} = x.{k}" for k in self.shapes.labels(parent))

@@ -137,7 +137,7 @@ class Unneeded:
         return (
             f"SELECT {keys} FROM {self.session.dialect.table(edge.child)} t "
             f"{self.shapes.joined(edge, 't', 's', self.cell.sure[edge.parent])} "
-            f"WHERE {self._rows(edge.child, 't', edge.columns)}"
+            f"WHERE {self._rows(edge.child, 't', sorted(edge.reads))}"
         )
 
     def _leads(self, edge: Edge, rows: str) -> str:

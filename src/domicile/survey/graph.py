@@ -11,7 +11,15 @@ from typing import Literal
 import networkx as nx
 
 from domicile.errors import DeclarationError
-from domicile.estate.model import ColumnName, Estate, Path, Subject, TableName, TableRole
+from domicile.estate.model import (
+    ColumnName,
+    Estate,
+    Link,
+    Path,
+    Subject,
+    TableName,
+    TableRole,
+)
 from domicile.stores.schema import ForeignKey, Schema, Table
 
 Role = Literal["register", "attachment", "reference", "ignore", "plain"]
@@ -30,6 +38,12 @@ class Edge:
     declared: bool = False  # a link of the estate
     json: tuple[str, ...] = ()  # the key stands inside a JSON value
     subject: str = ""  # a link to a subject whose register is in another schema
+    where: tuple[tuple[str, tuple[str, ...]], ...] = ()  # only rows with these texts there refer
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The child's columns that say what a row refers to."""
+        return frozenset(self.columns) | {column for column, _ in self.where}
 
 
 @dataclass
@@ -70,8 +84,9 @@ class Graph:
 
     def unique(self, edge: Edge) -> bool:
         """Whether at most one child row refers to each parent row."""
+        fixed = {column for column, texts in edge.where if len(texts) == 1}
         keys = self.table(edge.child).keys
-        return any(set(k.columns) <= set(edge.columns) for k in keys)
+        return any(set(k.columns) <= {*edge.columns, *fixed} for k in keys)
 
     def describing(self, attachment: str) -> list[list[Edge]]:
         """The edges along which people use an attachment, in tiers: the first that refers decides.
@@ -170,7 +185,7 @@ def resolve(graph: Graph, table: str, path: Path, key: str) -> tuple[list[tuple[
             found = [e for e in graph.into(here) if e.child == hop.name and graph.unique(e)]
             what = f"no unique reference from {hop.name} to {here}"
         else:
-            keys = [e for e in graph.edges[here] if not e.subject and not e.json]
+            keys = [e for e in graph.edges[here] if not (e.subject or e.json or e.where)]
             found = [e for e in keys if e.columns == (hop.name,) or e.name == hop.name]
             # A key of several columns is named by any of them that no other key has.
             found = found or [e for e in keys if hop.name in e.columns]
@@ -204,38 +219,37 @@ def _add_links(graph: Graph) -> None:
             continue
         where = f"links[{number}].from"
         child = _table(graph, link.source.table, where)
-        _column(graph, child, link.source.column, where)
-        columns = (link.source.column,)
-        if link.subject:
-            subject = graph.estate.subject(link.subject)
-            local = subject.register.holds == graph.holds
-            if len(subject.key) != 1:
-                raise DeclarationError(
-                    f"a link of one column cannot hold the key of {subject.name}, "
-                    f"which has {len(subject.key)} columns",
-                    file=graph.estate.file, key=where, hint="link to a column of a table instead",
-                )  # fmt: skip
-            parent = subject.register.table if local else ""
-            edge = Edge(
-                child.name, columns, parent, subject.key, declared=True,
-                binding=local and not link.source.json,
-                json=link.source.json, subject="" if local else subject.name,
-            )  # fmt: skip
-        else:
-            assert link.target is not None
-            target = _table(graph, link.target.table, f"links[{number}].to")
-            _column(graph, target, link.target.column, f"links[{number}].to")
-            edge = Edge(
-                child.name, columns, target.name, (link.target.column,),
-                binding=not link.source.json, declared=True, json=link.source.json,
-            )  # fmt: skip
+        for column in link.columns:
+            _column(graph, child, column, where)
+        for column, _ in link.where:
+            _column(graph, child, column, f"links[{number}].where")
+        parent, columns, subject = _linked(graph, link, number)
+        edge = Edge(
+            child.name, link.columns, parent, columns, declared=True,
+            binding=not subject and not link.source.json,
+            json=link.source.json, subject=subject, where=link.where,
+        )  # fmt: skip
         same = [
             e for e in graph.edges[child.name]
-            if (e.columns, e.parent, e.parent_columns, e.json)
-            == (edge.columns, edge.parent, edge.parent_columns, edge.json)
+            if (e.columns, e.parent, e.parent_columns, e.json, e.where)
+            == (edge.columns, edge.parent, edge.parent_columns, edge.json, edge.where)
         ]  # fmt: skip
         if not same:
             graph.edges[child.name].append(edge)
+
+
+def _linked(graph: Graph, link: Link, number: int) -> tuple[str, tuple[str, ...], str]:
+    """What a link leads to: a table here and its columns, or the subject of another schema."""
+    if not link.subject:
+        assert link.target is not None
+        target = _table(graph, link.target.table, f"links[{number}].to")
+        columns = (link.target.column, *link.more_to)
+        for column in columns:
+            _column(graph, target, column, f"links[{number}].to")
+        return target.name, columns, ""
+    subject = graph.estate.subject(link.subject)
+    local = subject.register.holds == graph.holds
+    return subject.register.table if local else "", subject.key, "" if local else subject.name
 
 
 def _reaching(graph: Graph, *, through_attachments: bool) -> frozenset[str]:

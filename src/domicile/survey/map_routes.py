@@ -76,4 +76,6 @@ def _of(graph: Graph, table: str, best: dict[str, Route]) -> list[Route]:
 
 def _hop(edge: Edge) -> str:
     columns = "+".join(quote_if_needed(c) for c in edge.columns)
-    return columns + "".join(f"->{quote_if_needed(step)}" for step in edge.json)
+    said = ", ".join(f"{quote_if_needed(c)} {'|'.join(texts)}" for c, texts in edge.where)
+    steps = "".join(f"->{quote_if_needed(step)}" for step in edge.json)
+    return columns + steps + (f"[{said}]" if said else "")

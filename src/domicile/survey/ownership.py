@@ -69,15 +69,25 @@ class Shapes:
         expression = f"{alias}.{self.dialect.quote(column)}"
         return self.dialect.json(expression, edge.json) if edge.json else expression
 
+    def applies(self, edge: Edge, child: str) -> list[str]:
+        """What must hold for a row of alias `child` to refer at all along an edge: its `where`."""
+        found = []
+        for column, texts in edge.where:
+            value = f"{child}.{self.dialect.quote(column)}"
+            listed = ", ".join(self.dialect.literal(text) for text in texts)
+            found.append(f"{self.dialect.text(value, self._kind(edge, column))} IN ({listed})")
+        return found
+
     def refers(self, edge: Edge, child: str, parent: str) -> str:
         """Rows of alias `child` refer to rows of the table itself, as alias `parent`."""
-        return " AND ".join(
+        equal = [
             self._equal(
                 edge, child, column, f"{parent}.{self.dialect.quote(to)}",
                 self.graph.table(edge.parent).column(to),
             )
             for column, to in zip(edge.columns, edge.parent_columns, strict=True)
-        )  # fmt: skip
+        ]  # fmt: skip
+        return " AND ".join(equal + self.applies(edge, child))
 
     def joined(self, edge: Edge, child: str, work: str, relation: str) -> str:
         """`JOIN relation work ON …`: from a child row to the work table of the parent."""
@@ -100,13 +110,15 @@ class Shapes:
         if edge.subject:  # the register is in another store: its keys came as text
             value = self.value(edge, child, edge.columns[0])
             kind: Kind = "text" if edge.json else self._kind(edge, edge.columns[0])
-            return f"{work}.k1 = {self.dialect.text(value, kind)}"
+            same = f"{work}.k1 = {self.dialect.text(value, kind)}"
+            return " AND ".join([same, *self.applies(edge, child)])
         to = {p: c for c, p in zip(edge.columns, edge.parent_columns, strict=True)}
         parent = self.graph.table(edge.parent)
-        return " AND ".join(
+        equal = [
             self._equal(edge, child, to[p], f"{work}.k{i + 1}", parent.column(p))
             for i, p in enumerate(self.identity(edge.parent))
-        )
+        ]
+        return " AND ".join(equal + self.applies(edge, child))
 
     def _kind(self, edge: Edge, column: str) -> Kind:
         return self.graph.table(edge.child).column(column).kind
@@ -323,7 +335,7 @@ class Ownership:
         """The referring value as a whole number, and what else must hold."""
         key = self.shapes.value(edge, "t", edge.columns[0])
         kind = "text" if edge.json else self.graph.table(edge.child).column(edge.columns[0]).kind
-        condition = self.alive(edge.child, "t")
+        condition = " AND ".join([self.alive(edge.child, "t"), *self.shapes.applies(edge, "t")])
         if kind == "int":
             key = f"TRY_CAST({key} AS BIGINT)"
         else:

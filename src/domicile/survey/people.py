@@ -138,7 +138,9 @@ class People:
                 for k, v in zip(self.subject.key, values, strict=True)
             )
             join = self.shapes.joined(edge, "t", "p", self.raw)
-            given = " AND ".join(f"{v} IS NOT NULL" for v in values)
+            given = " AND ".join(
+                [*(f"{v} IS NOT NULL" for v in values), *self.shapes.applies(edge, "t")]
+            )
             found.update(
                 self.session.query(
                     f"SELECT DISTINCT {texts} FROM {self.session.dialect.table(edge.child)} t "

@@ -45,8 +45,8 @@ class Stubs:
             if edge.binding:
                 kept.update(edge.parent_columns)
         for edge in self.graph.edges[table]:
-            if edge.binding and not any(shape.column(c).nullable for c in edge.columns):
-                kept.update(edge.columns)
+            if edge.binding and not any(shape.column(c).nullable for c in edge.reads):
+                kept.update(edge.reads)
         return kept
 
     def split(self, table: str) -> set[str]:
@@ -57,7 +57,7 @@ class Stubs:
         for edge in self.graph.edges[table]:
             somebodys = edge.subject or edge.parent in self.graph.owned
             if somebodys and not edge.json and self.graph.passes(edge):
-                kept.update(edge.columns)
+                kept.update(edge.reads)
         return kept
 
     def values(self, table: str, kept: Collection[str] | None = None) -> dict[str, str] | None:
