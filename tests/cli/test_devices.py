@@ -39,7 +39,7 @@ def test_the_keys_of_documents_are_those_on_the_page(
 ) -> None:
     for command, *rest in (
         ["sync", "--at", "2023-03-14T09:00:00Z"], ["list"], ["show", "d1"], ["explain", "d1"],
-        ["report"], ["policy", "nginx"],
+        ["report"], ["policy", "nginx"], ["policy", "apple"],
         ["notify", "--dry-run", "--at", "2023-03-14T09:00:00Z"],
     ):  # fmt: skip
         said("devices", run(capsys, command, *rest), f"### {command}")

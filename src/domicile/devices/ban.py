@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from hashlib import sha256
@@ -75,12 +75,13 @@ class Ban:
     def __init__(self, rules: Sequence[Rule], named: Iterable[tuple[Rule, str, str, str]]) -> None:
         """`named` is (rule, platform or `any`, kind: app, title or sdk, the name)."""
         self.rules = tuple(rules)
+        self._given = tuple(named)
         self._blind: set[ClauseKey] = set()
         self._named: dict[ClauseKey, set[str]] = {}
         self._apps: dict[str, list[tuple[str, ClauseKey, str]]] = {}
         self._titles: dict[str, list[tuple[str, ClauseKey, str]]] = {}
         self._sdks: list[tuple[str, ClauseKey, str]] = []
-        for rule, platform, kind, name in named:
+        for rule, platform, kind, name in self._given:
             folded = name.casefold()
             if kind == "app":
                 self._named.setdefault(rule.key, set()).add(platform)
@@ -100,6 +101,17 @@ class Ban:
     def rule(self, key: ClauseKey) -> Rule | None:
         """The rule of a clause."""
         return next((rule for rule in self.rules if rule.key == key), None)
+
+    def only(self, keep: Callable[[Rule], bool]) -> Ban:
+        """The part of the ban that these rules are."""
+        rules = [rule for rule in self.rules if keep(rule)]
+        keys = {rule.key for rule in rules}
+        return Ban(rules, [each for each in self._given if each[0].key in keys])
+
+    @property
+    def titles(self) -> list[str]:
+        """The forbidden apps' names, as the mandates write them."""
+        return sorted({name for _, _, kind, name in self._given if kind == "title"})
 
     def identifiers(self, *platforms: str) -> list[str]:
         """The forbidden identifiers for these platforms and for any, as the mandates write them."""
