@@ -173,7 +173,10 @@ class Carrier:
     def _sorted(self, end: End, table: Table) -> str:
         """An order that two stores agree on, whatever their collations."""
         dialect = end.session.dialect
-        names = table.identity or tuple(c.name for c in table.columns if not c.generated)
+        names = table.identity
+        if not names or any(table.column(c).nullable for c in names):
+            # No key, or one that SQLite lets NULL into: the whole row.
+            names = tuple(c.name for c in table.columns if not c.generated)
         binary = ' COLLATE "C"' if dialect.name == "postgres" else ""
         texts = (dialect.text(f"t.{dialect.quote(c)}", table.column(c).kind) for c in names)
         return " ORDER BY " + ", ".join(f"{t}{binary}" for t in texts)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 
 import networkx as nx
 
 from domicile.apply.ends import End
 from domicile.survey.graph import Graph
 from domicile.survey.state import Keys
+from domicile.survey.stored import stored
+from domicile.survey.work import Work
+
+_COUNT = count()
 
 
 @contextmanager
@@ -19,9 +24,11 @@ def listed(end: End, table: str, identity: Sequence[str], keys: Sequence[Keys]) 
     shape = end.session.schema.tables[table]
     name = f"listed_{table}"[:60]
     end.session.load(name, [(f"k{i + 1}", "text") for i in range(len(identity))], keys)
-    typed = ", ".join(dialect.value(f"x.k{i + 1}", shape.column(c)) for i, c in enumerate(identity))
+    typed = stored(
+        end.session, Work(end.session, f"f{next(_COUNT)}_"), shape, identity, dialect.temp(name)
+    )
     columns = ", ".join(f"t.{dialect.quote(c)}" for c in identity)
-    yield f"({columns}) IN (SELECT {typed} FROM {dialect.temp(name)} x)"
+    yield f"({columns}) IN ({typed})"
     end.session.execute(f"DROP TABLE {dialect.temp(name)}")
 
 

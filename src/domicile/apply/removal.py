@@ -20,6 +20,7 @@ from domicile.apply.settle import take_back
 from domicile.errors import StoreBusy, StoreError
 from domicile.survey.graph import resolve
 from domicile.survey.state import Keys
+from domicile.survey.stored import stored
 from domicile.survey.stubs import Stubs
 from domicile.survey.work import Work
 
@@ -562,11 +563,11 @@ class Removal:
         self.session.load(name, [(k, "text") for k in labels], keys)
         identity = self.shapes.identity(table)
         shape = self.graph.table(table)
-        typed = ", ".join(
-            f"{self.session.dialect.value(f'x.{k}', shape.column(c))} AS {k}"
-            for k, c in zip(labels, identity, strict=True)
-        ) if identity else f"x.{labels[0]}"  # fmt: skip
-        rows = self.work.create(f"SELECT {typed} FROM {self.session.dialect.temp(name)} x")
+        texts = self.session.dialect.temp(name)
+        rows = self.work.create(
+            stored(self.session, self.work, shape, identity, texts)
+            if identity else f"SELECT x.{labels[0]} FROM {texts} x"
+        )  # fmt: skip
         if table in into:
             listed = ", ".join(labels)
             both = f"SELECT {listed} FROM {into[table]} UNION SELECT {listed} FROM {rows}"

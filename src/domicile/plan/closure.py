@@ -270,6 +270,8 @@ class Closure:
         self.completes = {}
         self.again = {}
         for table, going in self.going.items():
+            if taken := self.home.taken(table, going):
+                bad[table] = taken
             state = self.home.compare(table, going)
             if state is None:
                 continue
@@ -282,7 +284,7 @@ class Closure:
                 if self.work.count(f"({select}) s"):
                     into[table] = self.work.create(select)
             if self.work.count(state, "state = 'differs'"):
-                bad[table] = self.work.create(f"SELECT {keys} FROM {state} WHERE state = 'differs'")
+                self._add(bad, table, f"SELECT {keys} FROM {state} WHERE state = 'differs'")
         return self._hold_with_dependents(bad, COLLISION)
 
     def _hold_with_dependents(self, bad: dict[str, str], reason: str) -> bool:
@@ -415,6 +417,8 @@ class Closure:
         self.relied = []
         for sets in (self.copies, self.stubs, self.split_home):
             for table, rows in list(sets.items()):
+                if taken := home.taken(table, rows):
+                    self._add(bad, table, f"SELECT * FROM {taken}")
                 state = home.compare(table, rows)
                 if state is None:
                     continue
@@ -423,10 +427,7 @@ class Closure:
                 # What is a stub here has its real row there, or a stub of the same.
                 differs = f"state = 'differs' AND {self._real(table, state)}"
                 if self.work.any(state, differs):
-                    known = [bad[table]] if table in bad else []
-                    found = [f"SELECT {keys} FROM {state} WHERE {differs}"]
-                    found += [f"SELECT {keys} FROM {k}" for k in known]
-                    bad[table] = self.work.create(" UNION ".join(found))
+                    self._add(bad, table, f"SELECT {keys} FROM {state} WHERE {differs}")
                 self._reduce(sets, table, state)
         if not bad:
             return False
@@ -436,6 +437,12 @@ class Closure:
         held = self._hold_with_dependents(bad, COLLISION)
         self.copies, self.stubs, self.split_home = reduced
         return held
+
+    def _add(self, into: dict[str, str], table: str, select: str) -> None:
+        """Add rows to a set of keys that may have some of the table already."""
+        keys = ", ".join(self.shapes.labels(table))
+        known = [f"SELECT {keys} FROM {into[table]}"] if table in into else []
+        into[table] = self.work.create(" UNION ".join([select, *known]))
 
     def _real(self, table: str, relation: str) -> str:
         """Lines of `relation` that name real rows of the source, not stubs of its own."""

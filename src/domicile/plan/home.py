@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from domicile.stores.base import Row, Session
 from domicile.survey.graph import Graph
@@ -83,6 +83,92 @@ class Home:
             f"FROM {rows} r JOIN {loaded} l ON {match} "
             f"JOIN {dialect.table(table)} t ON {self.here.same(table, 't', 'r')}"
         )
+
+    def taken(self, table: str, rows: str) -> str | None:
+        """Those of `rows` (k1 … kn) of which the home has, in another row, the values of a unique
+        key: a table of their keys in the source session, or None when there are none."""
+        identity = self.here.identity(table)
+        if self.empty(table) or not identity or not self._work.any(rows):
+            return None
+        found: list[str] = []
+        for key in self.home.schema.tables[table].keys:
+            if set(key.columns) == set(identity):
+                continue
+            if not set(key.columns) <= set(self.graph.table(table).names):
+                continue
+            mine = self._unique(self.source, self.here, table, key.columns, rows)
+            theirs = self._unique(self.home, self.there, table, key.columns, "")
+            labels = [c for c, _ in mine[1]]
+            if self._work.count(rows) <= self._there.count(self.home.dialect.table(table)):
+                name = self._there.name()
+                self.home.load(name, [(c, "text") for c in labels], self._of(self.source, mine))
+                sent = self.home.dialect.temp(name)
+                clash = self._clash(f"({theirs[0]})", sent, labels)
+                back = self._work.name()
+                keys = [c for c in labels if c.startswith("k")]
+                listed = ", ".join(f"x.{k}" for k in keys)
+                held = self.home.stream(f"SELECT DISTINCT {listed} {clash}")
+                self.source.load(
+                    back, [(k, "text") for k in keys], (row for batch in held for row in batch)
+                )
+                known = f"SELECT * FROM {self.source.dialect.temp(back)}"
+            else:
+                name = self._work.name()
+                self.source.load(name, [(c, "text") for c in labels], self._of(self.home, theirs))
+                clash = self._clash(self.source.dialect.temp(name), f"({mine[0]})", labels)
+                listed = ", ".join(f"x.{c}" for c in labels if c.startswith("k"))
+                known = f"SELECT DISTINCT {listed} {clash}"
+            found.append(known)
+        if not found:
+            return None
+        match = " AND ".join(
+            f"f.{k} = {e}" for k, e in self._key_texts(self.source, self.here, table, "r.")
+        )
+        listed = ", ".join(f"r.{k}" for k in self.here.labels(table))
+        made = self._work.create(
+            f"SELECT DISTINCT {listed} FROM {rows} r JOIN ({' UNION '.join(found)}) f ON {match}"
+        )
+        return made if self._work.any(made) else None
+
+    def _unique(
+        self, session: Session, shapes: Shapes, table: str, columns: Sequence[str], rows: str
+    ) -> tuple[str, list[tuple[str, str]]]:
+        """A SELECT of k1 … kn and u1 … um as texts, of `rows` or of all, that have all of u."""
+        dialect = session.dialect
+        shape = session.schema.tables[table]
+        parts = [
+            (k, dialect.text(e, shape.column(c).kind))
+            for k, e, c in zip(
+                shapes.labels(table), shapes.keys(table, "t"), shapes.identity(table), strict=True
+            )
+        ]
+        parts += [
+            (f"u{i + 1}", dialect.text(f"t.{dialect.quote(c)}", shape.column(c).kind))
+            for i, c in enumerate(columns)
+        ]
+        listed = ", ".join(f"{e} AS {name}" for name, e in parts)
+        given = " AND ".join(f"t.{dialect.quote(c)} IS NOT NULL" for c in columns)
+        join = f"JOIN {rows} r ON {shapes.same(table, 't', 'r')}" if rows else ""
+        return f"SELECT {listed} FROM {dialect.table(table)} t {join} WHERE {given}", parts
+
+    def _of(self, session: Session, unique: tuple[str, list[tuple[str, str]]]) -> Iterator[Row]:
+        for batch in session.stream(unique[0]):
+            yield from batch
+
+    def _clash(self, theirs: str, mine: str, labels: Sequence[str]) -> str:
+        """FROM … WHERE: lines of `mine` (x) that have the unique values of another of `theirs`."""
+        equal = " AND ".join(f"y.{c} = x.{c}" for c in labels if c.startswith("u"))
+        same = " AND ".join(f"y.{c} = x.{c}" for c in labels if c.startswith("k"))
+        return f"FROM {mine} x JOIN {theirs} y ON {equal} WHERE NOT ({same})"
+
+    def _key_texts(
+        self, session: Session, shapes: Shapes, table: str, alias: str
+    ) -> list[tuple[str, str]]:
+        shape = session.schema.tables[table]
+        return [
+            (k, session.dialect.text(f"{alias}{k}", shape.column(c).kind))
+            for k, c in zip(shapes.labels(table), shapes.identity(table), strict=True)
+        ]
 
     def _keys(self, table: str, rows: str) -> Iterator[Row]:
         shape = self.graph.table(table)

@@ -13,6 +13,7 @@ from domicile.stores.base import Row, Session
 from domicile.survey.graph import Graph
 from domicile.survey.ownership import Ownership, Shapes
 from domicile.survey.people import People
+from domicile.survey.stored import stored
 from domicile.survey.work import Work
 
 Person = tuple[str, Row]
@@ -110,13 +111,13 @@ def lines(
     columns += [(c, "bigint") for c in ("lo", "hi", "pmin", "pmax")]
     session.load(name, columns, rows())
     shape = graph.table(table)
-    typed = ", ".join(
-        f"{session.dialect.value(f'x.{k}', shape.column(c))} AS {k}"
-        for k, c in zip(labels, shapes.identity(table), strict=True)
-    )
+    keys = stored(
+        session, work, shape, shapes.identity(table), session.dialect.temp(name),
+        ["lo", "hi", "pmin", "pmax"],
+    )  # fmt: skip
     return work.create(
-        f"SELECT {typed}, CAST(lo AS integer) AS lo, CAST(hi AS integer) AS hi, pmin, pmax "
-        f"FROM {session.dialect.temp(name)} x"
+        f"SELECT {', '.join(labels)}, CAST(lo AS integer) AS lo, CAST(hi AS integer) AS hi, "
+        f"pmin, pmax FROM ({keys}) s"
     )
 
 

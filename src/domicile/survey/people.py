@@ -21,6 +21,8 @@ from domicile.estate.model import Path, Subject
 from domicile.stores.base import CanView, Row, Session
 from domicile.survey.graph import Graph, resolve
 from domicile.survey.ownership import Shapes
+from domicile.survey.stored import stored
+from domicile.survey.work import Work
 
 STAYS, UNKNOWN, BLOCK = 0, 1, 1000
 """Labels: not protected here; perhaps protected; from BLOCK on, something is to be done.
@@ -29,6 +31,9 @@ One action (a home, or erasure) has the labels of one block, one for each set of
 asks for it, so that people who go the same way for different reasons are not at odds.
 """
 
+
+LONGEST = 24
+"""Bytes of a subject's name in the names of temporary tables, which have a prefix and an ending."""
 
 ELSEWHERE, GONE = 0, -1
 """Where the register row of a person is that rows here are about: another cell, or nowhere."""
@@ -58,10 +63,11 @@ class People:
         self.graph = graph
         self.subject = subject
         self.shapes = Shapes(graph, session.dialect)
-        self.raw = session.dialect.temp(f"{prefix}r_{subject.name}")
-        self._raw = f"{prefix}r_{subject.name}"
-        self._final = f"{prefix}p_{subject.name}"
-        self._map = f"{prefix}c_{subject.name}"
+        name = _short(subject.name)
+        self.raw = session.dialect.temp(f"{prefix}r_{name}")
+        self._raw = f"{prefix}r_{name}"
+        self._final = f"{prefix}p_{name}"
+        self._map = f"{prefix}c_{name}"
         self.repeated: int = 0  # rows whose key another row of the same register has
         self.unreadable: int = 0  # people whose residence is written, but is no country we know
         self.keys = [f"k{i + 1}" for i in range(len(subject.key))]
@@ -97,18 +103,14 @@ class People:
         name = f"{self._raw}_away"
         columns = [(k, "text") for k in self.keys] + [("residence", "text"), ("born", "text")]
         count = self.session.load(name, columns, people)
-        table = self.graph.table(self.subject.register.table) if self.local else None
-        keys = ", ".join(
-            f"{dialect.value(k, table.column(c))} AS {k}" if table else k
-            for k, c in zip(self.keys, self.subject.key, strict=True)
-        )
-        if table:
+        keys = ", ".join(self.keys)
+        if self.local:
             if isinstance(self.session, CanView):
                 self._create(f"{self._raw}_kept", f"SELECT * FROM {self.raw}")
                 self.raw = dialect.temp(f"{self._raw}_kept")
             self.session.execute(
-                f"INSERT INTO {self.raw} SELECT {keys}, residence, born, {present} FROM "
-                f"{dialect.temp(name)}"
+                f"INSERT INTO {self.raw} SELECT {keys}, residence, born, {present} "
+                f"FROM ({self._forms(dialect.temp(name))}) a"
             )
         else:
             # The same person may come from several cells; one line each.
@@ -119,6 +121,52 @@ class People:
             )
         self.session.execute(f"DROP TABLE {dialect.temp(name)}")
         return count
+
+    def _forms(self, texts: str) -> str:
+        """A SELECT of people, whose keys are texts, by their keys as rows here refer to them."""
+        table = self.graph.table(self.subject.register.table)
+        work = Work(self.session, f"{self._raw}_f")
+        more = ["residence", "born"]
+        if self.session.dialect.name != "sqlite":
+            return stored(self.session, work, table, self.subject.key, texts, more)
+        # Their register row is not here: only what refers to it shows in which form its key is.
+        forms = self._referring(texts)
+        if not forms:
+            return stored(self.session, work, table, self.subject.key, texts, more)
+        seen = work.create(" UNION ".join(forms))
+        match = " AND ".join(f"s.{k} = x.{k}" for k in self.keys)
+        rest = work.create(
+            f"SELECT x.* FROM {texts} x WHERE NOT EXISTS (SELECT 1 FROM {seen} s WHERE {match})"
+        )
+        usual = stored(self.session, work, table, self.subject.key, rest, more)
+        listed = ", ".join(f"s.f{k} AS {k}" for k in self.keys)
+        return (
+            f"SELECT {listed}, x.residence, x.born FROM {texts} x JOIN {seen} s ON {match} "
+            f"UNION ALL {usual}"
+        )
+
+    def _referring(self, texts: str) -> list[str]:
+        """SELECTs of the keys of `texts` (k1 …) as rows here write them (fk1 …)."""
+        dialect = self.session.dialect
+        table = self.graph.table(self.subject.register.table)
+        found: list[str] = []
+        for edge in self.graph.into(table.name):
+            plain = not edge.json and self.graph.passes(edge)
+            if not plain or set(edge.parent_columns) != set(self.subject.key):
+                continue
+            child = self.graph.table(edge.child)
+            column = dict(zip(edge.parent_columns, edge.columns, strict=True))
+            named = [(k, column[c]) for k, c in zip(self.keys, self.subject.key, strict=True)]
+            match = " AND ".join(
+                f"x.{k} = {dialect.text(f't.{dialect.quote(c)}', child.column(c).kind)}"
+                for k, c in named
+            )
+            forms = ", ".join(f"x.{k}, t.{dialect.quote(c)} AS f{k}" for k, c in named)
+            found.append(
+                f"SELECT {forms} FROM {dialect.table(edge.child)} t CROSS JOIN {texts} x "
+                f"WHERE {match}"
+            )
+        return found
 
     def missing(self) -> list[Row]:
         """Key texts that rows refer to and no person here has: their register row is elsewhere."""
@@ -342,6 +390,13 @@ class People:
         self.session.execute(f"DROP TABLE IF EXISTS {self.session.dialect.temp(name)}")
         self.session.execute(f"CREATE TEMP TABLE {quoted} AS {select}")
         self.session.analyse(name)
+
+
+def _short(name: str) -> str:
+    """A subject's name where tables are named after it: a store may cut names at 63 bytes."""
+    if len(name.encode()) <= LONGEST:
+        return name
+    return hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
 
 
 def _iso(column: str) -> str:

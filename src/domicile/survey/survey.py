@@ -19,6 +19,7 @@ from domicile.survey.graph import Graph, build
 from domicile.survey.lake_kept import Kept
 from domicile.survey.people import GONE, People
 from domicile.survey.state import State
+from domicile.survey.stored import stored
 from domicile.survey.stubs import Stubs
 from domicile.survey.work import Work
 
@@ -197,10 +198,6 @@ class Survey:
             shape = cell.schema.tables[table]
             columns = forms.shapes.identity(table)
             keys = forms.shapes.labels(table)
-            typed = ", ".join(
-                f"{cell.session.dialect.value(f'x.{k}', shape.column(c))} AS {k}"
-                for k, c in zip(keys, columns, strict=True)
-            )
             parts: list[str] = []
             copies: list[str] = []
             sures: list[str] = []
@@ -212,7 +209,8 @@ class Survey:
                     continue
                 # The row is looked at, sure or not: an application may have written to a stub, and
                 # then it is a row again, with what was written.
-                loaded = f"SELECT {typed}, x.digest FROM {cell.session.dialect.temp(name)} x"
+                texts = cell.session.dialect.temp(name)
+                loaded = stored(cell.session, work, shape, columns, texts, ["digest"])
                 standing = work.create(forms.standing(table, f"({loaded})", kept or None))
                 parts.append(f"SELECT * FROM {standing}")
                 copies += parts[-1:] if kept else []
