@@ -96,3 +96,38 @@ def test_a_log_that_is_checked_alone_says_nothing_of_stores(
     said = capsys.readouterr().out
     assert "No store was opened" in said
     assert "Clean" not in said
+
+
+def test_an_estate_without_a_home_is_told_which_store_to_add(
+    estate: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(estate / "abroad.db")) as connection, connection:
+        connection.execute("INSERT INTO customer VALUES (2, 'bea@example.org', 'US')")
+    lines = ESTATE.splitlines(keepends=True)
+    alone = "".join(line for line in lines if "home:" not in line and "watched:" not in line)
+    (estate / "estate.yaml").write_text(alone.split("links:")[0], encoding="utf-8")
+    law = MANDATE.replace("residence: [US]", "residence: [US], categories: [user.contact]")
+    law = law.replace("country: [US]}, other", "country: [US], operator: [Trust Inc]}, other")
+    (estate / "mandates" / "us.yaml").write_text(law, encoding="utf-8")
+    assert main(["plan", "--check"]) == 1
+    said = capsys.readouterr()
+    wanted = "add a store to estate.yaml with `holds: app`, country US, operator Trust Inc"
+    assert wanted in " ".join(said.out.split())
+    assert "a person moves whole" in " ".join(said.err.split())
+    assert main(["plan", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [(h["code"], h["rows"]) for h in document["held"]] == [("no home", 1)]
+    assert {f["state"] for f in document["findings"]} == {"held", "unknown"}
+    assert document["homes_wanted"] == [
+        {"holds": "app", "country": ["US"], "operator": ["Trust Inc"], "possible": True, "by": "us"}
+    ]
+    # Two mandates that no store can satisfy together.
+    other = law.replace("mandate: us", "mandate: ca").replace(
+        "country: [US], op", "country: [CA], op"
+    )
+    (estate / "mandates" / "ca.yaml").write_text(other, encoding="utf-8")
+    assert main(["plan"]) == 0
+    said = capsys.readouterr()
+    assert "no store can be declared for `holds: app` that ca, us allow" in " ".join(
+        said.out.split()
+    )

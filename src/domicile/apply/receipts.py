@@ -1,20 +1,48 @@
-"""Receipts of a run: the tree of the people it acts on, built before it begins and noted at its
-end."""
+"""Receipts of a run: the tree of the people it acts on, built before it begins, mended when its
+end was another, and noted then.
+
+A receipt must be true. Who is held gets none; and where a run was disturbed (rows changed under
+way, or it was cut off), everybody is looked for once more: whoever stayed after all is left out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from domicile.apply.context import Run
-from domicile.errors import EvidenceError, PlanRefused
+from domicile.errors import EvidenceError, PlanRefused, Stopped
+from domicile.estate.model import Estate
 from domicile.evidence.people_tree import DESCRIPTION, Group, PeopleTree, build, frame
 from domicile.evidence.place import generations
 from domicile.evidence.receipt import key_for, statement_digest, tree_directory
 from domicile.plan.planner import Outcome
 from domicile.stores.base import Row
+from domicile.survey.people import People
+from domicile.survey.survey import Survey
+
+LOOKED_UP = 200_000
+"""People looked for at once in a register."""
+
+Doc = dict[str, Any]
+Batches = Iterator[list[Row]]
+
+
+@dataclass(frozen=True)
+class Act:
+    """What is done with people of one subject in one store, and their keys as texts."""
+
+    said: dict[str, str]
+    subject: str
+    people: Callable[[], Batches]
 
 
 def prepare_receipts(run: Run, outcomes: Sequence[Outcome]) -> None:
@@ -23,55 +51,42 @@ def prepare_receipts(run: Run, outcomes: Sequence[Outcome]) -> None:
     People who come under it while it runs get theirs with the next plan. Raises PlanRefused when
     the people secret was destroyed, or the tree cannot be written: nothing has begun yet.
     """
-    state = run.state.directory
-    groups: list[Group] = []
-    statements: list[dict[str, str]] = []
-    acts: list[dict[str, Any]] = []
-    for outcome in outcomes:
-        for act, closure in outcome.closures.items():
-            for name, relation in outcome.ownership.people.items():
-                said = {
-                    "act": "moved" if act.home else "erased", "plan": run.digest,
-                    "from": outcome.cell.name, **({"to": act.home} if act.home else {}),
-                }  # fmt: skip
-                people = outcome.cell.people[name]
-                noted = {
-                    "act": said["act"], "subject": name, "people": 0, "from": said["from"],
-                    **({"to": said["to"]} if act.home else {}),
-                }  # fmt: skip
-                keys = _counted(people.keys_in(relation, closure.block), noted)
-                groups.append(Group(statement_digest(said), frame(name.encode()), keys))
-                statements.append(said)
-                acts.append(noted)
-    if not groups:
-        return
-    directory = tree_directory(state, run.digest)
-    unique = [dict(s) for s in {tuple(sorted(s.items())) for s in statements}]
-    description = {
-        "plan": run.digest, "generation": generations(state), "acts": acts,
-        "statements": sorted(unique, key=lambda s: sorted(s.items())),
-    }  # fmt: skip
+    acts = [act for outcome in outcomes for act in _acts(run, outcome)]
+    kept = _kept(run)
     try:
-        build(directory, groups, key_for(state, run.digest), description)
+        shutil.rmtree(kept, ignore_errors=True)
+        if acts:
+            kept.mkdir(mode=0o700, parents=True)
+            _build(run, [
+                Act(act.said, act.subject, _keeping(kept / str(number), act))
+                for number, act in enumerate(acts)
+            ])  # fmt: skip
     except OSError as error:
         raise PlanRefused(
-            f"the receipts cannot be written to {directory}: {error.strerror}",
+            f"the receipts cannot be written to {kept.parent}: {error.strerror}",
             hint="free space there, and run the same command again", code="store_refused",
         ) from error  # fmt: skip
     except EvidenceError as error:
         raise PlanRefused(error.message, hint=error.hint, code="store_refused") from error
 
 
-def _counted(batches: Iterable[list[Row]], noted: dict[str, Any]) -> Iterator[pa.Array]:
-    """The keys as texts, the parts of composite ones with a comma between them; counted."""
-    for batch in batches:
-        noted["people"] += len(batch)
-        yield pa.array([",".join(map(str, row)) for row in batch], pa.string())
+def note_receipts(run: Run, estate: Estate, *, disturbed: bool) -> None:
+    """The entry that holds the root of the tree, with the end of the run.
 
-
-def note_receipts(run: Run) -> None:
-    """The entry that holds the root of the tree, with the end of the run."""
-    directory = tree_directory(run.state.directory, run.digest)
+    `disturbed`: perhaps not all went that were to go when the tree was built. Raises Stopped when
+    it cannot be built again.
+    """
+    directory, kept = tree_directory(run.state.directory, run.digest), _kept(run)
+    if kept.exists() and (disturbed or not (directory / DESCRIPTION).exists()):
+        try:
+            with Survey(estate, run.state) as survey:
+                survey.people()
+                _build(run, list(_done(kept, survey)))
+        except (OSError, EvidenceError) as error:
+            raise Stopped(
+                f"the receipts cannot be written to {directory}: {error}",
+                hint="every row is where it should be; mend that and run the same command again",
+            ) from error
     if not (directory / DESCRIPTION).exists():
         return
     tree = PeopleTree(directory)
@@ -80,4 +95,135 @@ def note_receipts(run: Run) -> None:
         run.note(
             "receipts", plan=run.digest, run=run.number, people_root=tree.description["root"],
             people=tree.size, acts=acts,
+        )  # fmt: skip
+
+
+def forget_keys(run: Run) -> None:
+    """The keys that were kept for the end of the run, once it is over."""
+    shutil.rmtree(_kept(run), ignore_errors=True)
+
+
+def _acts(run: Run, outcome: Outcome) -> Iterator[Act]:
+    """What the plan is to do with whom: of those whose register row is here, where that goes."""
+    for action, closure in outcome.closures.items():
+        for name, relation in outcome.ownership.people.items():
+            people = outcome.cell.people[name]
+            going = ""
+            if people.local:
+                going = closure.going.get(people.subject.register.table, "")
+                if not going:
+                    continue
+            said = {
+                "act": "moved" if action.home else "erased", "plan": run.digest,
+                "from": outcome.cell.name, **({"to": action.home} if action.home else {}),
+            }  # fmt: skip
+            yield Act(said, name, _reading(people, relation, closure.block, going))
+
+
+def _reading(people: People, relation: str, block: int, going: str) -> Callable[[], Batches]:
+    return lambda: iter(people.keys_in(relation, block, going))
+
+
+def _done(kept: Path, survey: Survey) -> Iterator[Act]:
+    """The acts whose keys were kept, with those people of whom it is true by now."""
+    for file in sorted(kept.iterdir(), key=lambda f: int(f.name)):
+        with _open(file) as (said, subject, _):
+            source, home = survey.cells[said["from"]], survey.cells.get(said.get("to", ""))
+        here = source.people[subject]
+        there = home.people[subject] if home else None
+        yield Act(said, subject, _those(file, here, there))
+
+
+def _those(file: Path, here: People, there: People | None) -> Callable[[], Batches]:
+    def those() -> Batches:
+        with _open(file) as (_, _, batches):
+            for keys in _together(batches):
+                if here.local:
+                    stayed = {tuple(row[:-2]) for row in here.find(keys)}
+                    keys = [key for key in keys if key not in stayed]
+                    if there is not None and keys:
+                        # Deleted by an application meanwhile: neither here nor there.
+                        keys = [tuple(row[:-2]) for row in there.find(keys)]
+                yield keys
+
+    return those
+
+
+def _build(run: Run, acts: Sequence[Act]) -> None:
+    groups: list[Group] = []
+    noted: list[Doc] = []
+    for act in acts:
+        line: Doc = {
+            "act": act.said["act"], "subject": act.subject, "people": 0,
+            **{end: act.said[end] for end in ("from", "to") if end in act.said},
+        }  # fmt: skip
+        keys = _counted(act.people, line)
+        groups.append(Group(statement_digest(act.said), frame(act.subject.encode()), keys))
+        noted.append(line)
+    unique = [dict(s) for s in {tuple(sorted(act.said.items())) for act in acts}]
+    state = run.state.directory
+    description = {
+        "plan": run.digest, "generation": generations(state), "acts": noted,
+        "statements": sorted(unique, key=lambda s: sorted(s.items())),
+    }  # fmt: skip
+    build(tree_directory(state, run.digest), groups, key_for(state, run.digest), description)
+
+
+def _counted(batches: Callable[[], Batches], noted: Doc) -> Iterator[pa.Array]:
+    """The keys as texts, the parts of composite ones with a comma between them; counted."""
+    for batch in batches():
+        noted["people"] += len(batch)
+        yield pa.array([",".join(map(str, row)) for row in batch], pa.string())
+
+
+# The keys of a run under way, beside the trees, in the directory that holds keys of rows anyway.
+
+
+def _kept(run: Run) -> Path:
+    directory = tree_directory(run.state.directory, run.digest)
+    return directory.with_name(directory.name + ".keys")
+
+
+def _keeping(file: Path, act: Act) -> Callable[[], Batches]:
+    """The same keys, written to a file on the way. Durable when the last one was taken."""
+
+    def through() -> Batches:
+        said = {b"said": json.dumps(act.said).encode(), b"subject": act.subject.encode()}
+        with ExitStack() as stack:
+            writer = None
+            for batch in act.people():
+                if writer is None:
+                    names = [f"k{i + 1}" for i in range(len(batch[0]))]
+                    schema = pa.schema([(n, pa.string()) for n in names], metadata=said)
+                    out = stack.enter_context(file.open("xb"))
+                    stack.callback(os.fsync, out.fileno())
+                    stack.callback(out.flush)
+                    writer = stack.enter_context(pa.ipc.new_stream(out, schema))
+                columns = [pa.array(map(str, c), pa.string()) for c in zip(*batch, strict=True)]
+                writer.write_batch(pa.record_batch(columns, schema=schema))
+                yield batch
+
+    return through
+
+
+def _together(batches: Batches) -> Batches:
+    """The same rows in longer lists: each look at a register reads it whole."""
+    waiting: list[Row] = []
+    for batch in batches:
+        waiting += batch
+        if len(waiting) >= LOOKED_UP:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+@contextmanager
+def _open(file: Path) -> Iterator[tuple[dict[str, str], str, Batches]]:
+    """What a file of keys says, whom of, and the keys."""
+    with file.open("rb") as source, pa.ipc.open_stream(source) as reader:
+        noted = reader.schema.metadata
+        yield (
+            json.loads(noted[b"said"]), noted[b"subject"].decode(),
+            (list(zip(*(c.to_pylist() for c in batch.columns), strict=True)) for batch in reader),
         )  # fmt: skip

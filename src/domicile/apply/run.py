@@ -18,7 +18,7 @@ from domicile.apply.ends import End, end_of
 from domicile.apply.move import Move
 from domicile.apply.objects import ObjectMove, settle_files
 from domicile.apply.purge import purge, refresh
-from domicile.apply.receipts import note_receipts, prepare_receipts
+from domicile.apply.receipts import forget_keys, note_receipts, prepare_receipts
 from domicile.apply.refuse import Cap, check_before, check_drift, check_schemas
 from domicile.apply.schema import finish_homes, finish_tables, make_schemas
 from domicile.apply.settle import settle_moves, take_back_strays, unsettled
@@ -109,7 +109,7 @@ def _apply(
 ) -> dict[str, Any]:  # fmt: skip
     resumed = run.state.run_state(run.digest) == "started"
     moved: dict[str, int] = {}
-    first, rounds, held = True, 0, 0
+    first, rounds, held, surveys, anew = True, 0, 0, 0, False
     carried = ObjectMove(run)
     kept = Kept(run.state.path.parent, estate.digest)
     while True:
@@ -126,6 +126,10 @@ def _apply(
             # A round after one that was disturbed lists keys.
             planner = Planner(survey, mandates, day, in_place=not rounds, busy=carried.busy())
             fresh = planner.run()
+            surveys += 1
+            if anew:  # nothing has gone yet: this survey is as good as the first
+                prepare_receipts(run, fresh)
+                anew, surveys = False, 1
             if first and resumed:
                 check_schemas(run.plan, survey, resumed=True)
             elif first:
@@ -144,6 +148,7 @@ def _apply(
                 _start(run, resumed)
                 first = False
                 if make_schemas(run, survey, fresh):
+                    anew = not resumed
                     continue
             if _take_back(run, survey, fresh, ends):
                 continue
@@ -188,8 +193,9 @@ def _apply(
         "apply_finished", plan=run.digest, run=run.number, outcome="done",
         rows=sum(moved.values()), held=held,
     )  # fmt: skip
-    note_receipts(run)
+    note_receipts(run, estate, disturbed=resumed or surveys > 1)
     run.flush()
+    forget_keys(run)
     kept.clear()
     # Last: a plan that the state calls finished is refused, and the log could not be mended.
     run.state.set_run(run.digest, "finished")

@@ -223,8 +223,8 @@ def _said(clause: dict[str, Any]) -> str:
 
 
 def _warnings(estate: Estate, mandates: Sequence[Mandate], day: date) -> Iterator[str]:
-    from domicile.estate.categories import covers
     from domicile.law.idle import forbidden_stores
+    from domicile.law.whole import whole
 
     known = {organisation.name for organisation in estate.organisations}
     known |= {estate.controller.name} if estate.controller else set()
@@ -250,12 +250,8 @@ def _warnings(estate: Estate, mandates: Sequence[Mandate], day: date) -> Iterato
         late = (day - mandate.deadline).days if mandate.deadline else 0
         if late > 0 and mandate.makes_steps(day):
             yield f"mandate {mandate.id}: the deadline {mandate.deadline} was {late} days ago"
-        narrow = not any(covers(category, "user") for category in mandate.protects.categories)
-        if narrow and any(clause.kind == "store" for clause in mandate.clauses):
-            yield (
-                f"mandate {mandate.id}: protects {', '.join(mandate.protects.categories)} only, but"
-                " a person moves whole: rows without such data go too"
-            )
+        if said := whole(mandate):
+            yield said
         for clause in mandate.clauses:
             for operator in sorted(clause.operators - known):
                 yield f"mandate {mandate.id}/{clause.id}: {operator} is not declared"

@@ -11,6 +11,9 @@ import click
 from domicile.cli.output import Day, Output, estate_option, output_options
 from domicile.counted import counted
 
+ESTATE = "estate.yaml"
+"""What a person edits to declare a store, by its usual name."""
+
 
 @click.command(short_help="Find what breaks a clause, and what would cure it.")
 @estate_option
@@ -81,6 +84,13 @@ def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
             "Held: not touched", ["store", "table", "rows", "why"],
             [[h["store"], h["table"], h["rows"], h["reason"]] for h in document["held"]],
         )  # fmt: skip
+    for home in document["homes_wanted"]:
+        from domicile.plan.wanted import said
+
+        if home["possible"]:
+            out.say(f"No home: add a store to {ESTATE} with {said(home)}; then plan again.")
+        else:
+            out.say(f"No home: {said(home)}.")
     if document["unknown"]:
         out.table(
             "Unknown: not safe", ["store", "where", "why"],

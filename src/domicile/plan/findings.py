@@ -10,6 +10,7 @@ from typing import Any
 from domicile.counted import counted
 from domicile.estate.model import Subject, TableName
 from domicile.law.model import Mandate
+from domicile.law.whole import whole
 from domicile.plan.actions import Labels, Named, rules
 from domicile.plan.closure import Closure
 from domicile.plan.document import VERSION, digest_of
@@ -21,6 +22,7 @@ from domicile.plan.reasons import flow_lines, legal_reason
 from domicile.plan.sequences import sequence_warnings
 from domicile.plan.thresholds import as_findings, thresholds
 from domicile.plan.verdicts import BLOCKED, LEGAL, MISFIT, NO_HOME, REASONS, REPORT
+from domicile.plan.wanted import wanted_homes
 from domicile.survey.classify_verdict import Verdict
 from domicile.survey.columns import categories, personal
 from domicile.survey.graph import Graph
@@ -123,7 +125,8 @@ class Report:
             "cost": self._cost(),
             "thresholds": near,
             "what_if": None,  # of mandates that are tried out: see make_plan
-            "warnings": sequence_warnings(self.survey),
+            "homes_wanted": wanted_homes(self.outcomes),
+            "warnings": [*filter(None, map(whole, laws)), *sequence_warnings(self.survey)],
             **needs(estate, tuple(self.mandates.values()), self.as_of),
         }
         document["digest"] = digest_of(document)

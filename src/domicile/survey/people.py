@@ -285,11 +285,16 @@ class People:
         column = self.graph.table(self.subject.register.table).column(self.subject.key[0])
         return column.kind == "int" and column.type not in ("UBIGINT", "HUGEINT", "UHUGEINT")
 
-    def keys_in(self, relation: str, block: int) -> Iterable[list[Row]]:
-        """The key texts of the people of `relation` whom one action is about, in lists."""
+    def keys_in(self, relation: str, block: int, going: str = "") -> Iterable[list[Row]]:
+        """The key texts of the people of `relation` whom one action is about, in lists.
+
+        `going`: only those whose register row is among these (k1 … kn).
+        """
+        match = " AND ".join(f"g.{k} = p.{k}" for k in self.keys)
+        only = f" AND EXISTS (SELECT 1 FROM {going} g WHERE {match})" if going else ""
         return self.session.stream(
             f"SELECT {self.key_texts()} FROM {relation} p "
-            f"WHERE p.lo >= {block} AND p.lo < {block + BLOCK}"
+            f"WHERE p.lo >= {block} AND p.lo < {block + BLOCK}{only}"
         )
 
     def acted_on(self, relation: str) -> tuple[int, int]:

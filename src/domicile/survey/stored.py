@@ -26,13 +26,13 @@ def stored(
     dialect = session.dialect
     labels = [f"k{i + 1}" for i in range(len(identity))]
     others = "".join(f", x.{c}" for c in more)
-    usual = [dialect.value(f"x.{k}", table.column(c)) for k, c in zip(labels, identity, strict=True)]
+    usual = [
+        dialect.value(f"x.{k}", table.column(c)) for k, c in zip(labels, identity, strict=True)
+    ]
     plain = ", ".join(f"{v} AS {k}" for v, k in zip(usual, labels, strict=True))
     if dialect.name != "sqlite":
         return f"SELECT {plain}{others} FROM {texts} x"
-    same = " AND ".join(
-        f"t.{dialect.quote(c)} = {v}" for c, v in zip(identity, usual, strict=True)
-    )
+    same = " AND ".join(f"t.{dialect.quote(c)} = {v}" for c, v in zip(identity, usual, strict=True))
     found = f"EXISTS (SELECT 1 FROM {dialect.table(table.name)} t WHERE {same})"
     listed = ", ".join(f"x.{k}" for k in labels)
     odd = work.create(f"SELECT {listed} FROM {texts} x WHERE NOT {found}")
@@ -44,9 +44,7 @@ def stored(
         for k, c in zip(labels, identity, strict=True)
     )
     as_text = ", ".join(f"o.{k}" for k in labels)
-    forms = ", ".join(
-        f"min(t.{dialect.quote(c)}) AS f{i + 1}" for i, c in enumerate(identity)
-    )
+    forms = ", ".join(f"min(t.{dialect.quote(c)}) AS f{i + 1}" for i, c in enumerate(identity))
     known = work.create(
         f"SELECT {as_text}, {forms} FROM {dialect.table(table.name)} t CROSS JOIN {odd} o "
         f"WHERE {match} GROUP BY {as_text} HAVING count(*) = 1"
