@@ -37,6 +37,29 @@ FIRST_OF_EIGHT = [
 ]
 
 
+PATHS = [
+    (0, 1, []),
+    (5, 8, ["bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+            "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+            ROOTS[4]]),
+    (2, 3, [ROOTS[2]]),
+    (1, 5, [ROOTS[1], FIRST_OF_EIGHT[1],
+            "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b"]),
+]  # fmt: skip
+"""(leaf, size, path) of the same published tests."""
+
+CONSISTENCY = [
+    (1, 1, []),
+    (1, 8, FIRST_OF_EIGHT),
+    (6, 8, ["0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+            "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+            ROOTS[4]]),
+    (2, 5, [FIRST_OF_EIGHT[1],
+            "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b"]),
+]  # fmt: skip
+"""(old, new, path) of the same published tests."""
+
+
 def mth(hashes: Sequence[bytes]) -> bytes:
     """RFC 6962, section 2.1, over leaf hashes."""
     if not hashes:
@@ -92,6 +115,22 @@ def test_published_path() -> None:
     hashes = [leaf_hash(leaf) for leaf in LEAVES]
     found = merkle.inclusion_path(subtree_of(hashes), 0, 8)
     assert [h.hex() for h in found] == FIRST_OF_EIGHT
+
+
+@pytest.mark.parametrize(("index", "size", "expected"), PATHS)
+def test_published_inclusion(index: int, size: int, expected: list[str]) -> None:
+    hashes = [leaf_hash(leaf) for leaf in LEAVES[:size]]
+    found = merkle.inclusion_path(subtree_of(hashes), index, size)
+    assert [h.hex() for h in found] == expected
+    assert merkle.inclusion_root(hashes[index], index, size, found) == mth(hashes)
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), CONSISTENCY)
+def test_published_consistency(old: int, new: int, expected: list[str]) -> None:
+    hashes = [leaf_hash(leaf) for leaf in LEAVES[:new]]
+    found = merkle.consistency_path(subtree_of(hashes), old, new)
+    assert [h.hex() for h in found] == expected
+    assert merkle.is_consistent(old, new, mth(hashes[:old]), mth(hashes), found)
 
 
 @settings(max_examples=150, deadline=None)
