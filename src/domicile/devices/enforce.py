@@ -23,9 +23,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import uvicorn
-
-from domicile.devices import postfix
+from domicile.devices import listen, postfix
 from domicile.devices.ban import Ban, compile_ban
 from domicile.devices.dovecot import Sessions
 from domicile.devices.people import People
@@ -111,12 +109,7 @@ class Enforcer:
         """
         sys.setswitchinterval(0.0005)  # a table that is being read does not delay decisions
         await self._try("look", self.look)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                self.point, host=host, port=port, log_level="error", access_log=False,
-                lifespan="off", timeout_graceful_shutdown=2, server_header=False,
-            )
-        )  # fmt: skip
+        server = listen.server(self.point, host, port)
         tasks = [
             asyncio.create_task(self._every(LOOK, self.look)),
             asyncio.create_task(self._every(LOOK, self.close_when_blind)),

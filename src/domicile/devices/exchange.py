@@ -53,11 +53,12 @@ class Asked:
     async def reply(
         self, status: int, body: bytes, kind: bytes = TEXT, *headers: tuple[bytes, bytes]
     ) -> None:
-        """Answer it."""
+        """Answer it. After an error the connection ends: a body may still be coming."""
+        ends = ((b"connection", b"close"),) if status >= 400 and status != 403 else ()
         await self.send({
             "type": "http.response.start", "status": status,
             "headers": [(b"content-type", kind), (b"content-length", str(len(body)).encode()),
-                        (b"cache-control", b"no-store"), *headers],
+                        (b"cache-control", b"no-store"), *ends, *headers],
         })  # fmt: skip
         await self.send({"type": "http.response.body", "body": body})
 
