@@ -14,9 +14,11 @@ from types import SimpleNamespace
 import pytest
 
 from domicile.cli.main import main
+from domicile.errors import StoreError
 from domicile.estate.load import load_estate
 from domicile.evidence.keys import SigningKey
 from domicile.evidence.place import read_log, state_directory
+from domicile.law.standing import read_standing
 from domicile.watch.ledger import Ledger
 from domicile.watch.notices import channels
 from domicile.watch.run import Round, watch_once
@@ -85,7 +87,7 @@ def test_what_was_approved_in_advance_is_carried_out(
     }  # fmt: skip
     standing = json.loads((tmp_path / ".domicile" / "standing.json").read_text("utf-8"))
     assert standing["closed"] == [
-        {"mandate": "home", "clause": "look", "what": "deny", "due": "2026-09-01"}
+        {"mandate": "home", "clause": "look", "kind": "access", "what": "deny", "due": "2026-09-01"}
     ]
 
 
@@ -253,9 +255,10 @@ def test_drift_is_told_with_what_changed(tmp_path: Path) -> None:
         (text,) = [str(m.get_content()) for m in box.messages]
     assert "user.contact.email" in changes["new_table", "abroad: app.lead"]
     assert ("new_column", "abroad: app.orders.phone") in changes
-    assert changes["more_people", "abroad: person of US"] == "1 more people, now 2"
-    assert ("new_people", "abroad: person of DE") in changes
-    assert ("fewer_people", "abroad: person of NL") in changes
+    came = changes["people_came", "abroad: person of US"]
+    assert came == "1 person appeared, abroad in SG; now 2"
+    moved = changes["moved_country", "abroad: person of DE"]
+    assert moved == "1 person moved here from NL"
     assert "abroad: app.lead: this table is new, and holds user.contact.email" in text
     assert "example.org" not in text.replace("shop.example", "")
     (entry,) = entries(estate, "watch")
@@ -344,3 +347,94 @@ def test_a_round_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert (duty["clause"], duty["due"], duty["days_left"]) == ("look", "2026-09-01", 2)
     page = (ROOT / "docs" / "commands" / "watch.md").read_text(encoding="utf-8")
     assert all(f"`{key}`" in page for key in (*document, *duty))
+
+
+def test_deadlines_do_not_wait_for_a_store(tmp_path: Path) -> None:
+    """A store that is away ends the round with 3, after what needs no look is told and closed,
+    and the rest is told by the last look."""
+    away, here = tmp_path / "away.db", tmp_path / "abroad.db"
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        look(estate, DEADLINE - timedelta(days=60))
+        here.rename(away)
+        for _ in range(2):
+            with pytest.raises(StoreError, match="abroad"):
+                look(estate, DEADLINE + timedelta(days=1))
+        told = subjects(box)
+        texts = [str(message.get_content()) for message in box.messages]
+        away.rename(here)
+        closed = read_standing(state_directory(estate))
+        look(estate, DEADLINE + timedelta(days=1))
+        here.rename(away)
+        with pytest.raises(StoreError):
+            look(estate, DEADLINE + timedelta(days=2))
+        later = subjects(box)[len(told) :]
+    assert told == [
+        "[shop] home/look: the deadline 2026-09-01 has passed",
+        "[shop] home/look: deny",
+        "[shop] home/rest: the deadline 2026-09-01 has passed",
+        "[shop] the stores cannot be looked at",
+    ]
+    assert "2 findings are open, as the stores were on 2026-07-03" in texts[2]
+    assert "since the look of 2026-07-03: store abroad" in texts[3]
+    assert [each.name for each in closed] == ["home/look"]
+    assert later == [
+        "[shop] home/rest: waits for a plan to be approved",
+        "[shop] the stores cannot be looked at",
+    ]
+
+
+def test_before_the_first_look_nobody_knows(tmp_path: Path) -> None:
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        (tmp_path / "abroad.db").unlink()
+        with pytest.raises(StoreError):
+            look(estate, DEADLINE - timedelta(days=5))
+        texts = [str(message.get_content()) for message in box.messages]
+    assert any("home/rest is due" in t and "could not be looked at" in t for t in texts)
+
+
+def test_what_is_closed_is_shown_and_opens_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """check, plan, duties and verify read what the watch closed; what the mandates say no more is
+    open again, at once for whoever reads and for good with the next round."""
+
+    def closed(command: str) -> list[dict[str, str]]:
+        day = ["--as-of", "2026-09-03"]
+        assert main([command, "--estate", str(estate), *day, "--json"]) == 0
+        found: list[dict[str, str]] = json.loads(capsys.readouterr().out)["closed"]
+        return found
+
+    look_line = {"mandate": "home", "clause": "look", "kind": "access", "what": "deny",
+                 "due": "2026-09-01"}  # fmt: skip
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        for command in ("check", "plan", "duties"):
+            assert closed(command) == []
+        look(estate, DEADLINE + timedelta(days=1))
+        for command in ("check", "plan", "duties"):
+            assert closed(command) == [look_line]
+        assert main(["check", "--estate", str(estate), "--as-of", "2026-09-03"]) == 0
+        assert "Closed since the deadline passed" in capsys.readouterr().out
+        assert main(["verify", "--estate", str(estate), "--as-of", "2026-09-03", "--json"]) == 1
+        checks = json.loads(capsys.readouterr().out)["checks"]
+        (mine,) = [c for c in checks if c["name"] == "closed home.look"]
+        assert (mine["status"], mine["detail"][:37]) == (
+            "unknown", "deny since its deadline 2026-09-01: w",
+        )  # fmt: skip
+        mandate = tmp_path / "mandates" / "home.yaml"
+        text = mandate.read_text("utf-8")
+        mandate.write_text(text.replace("status: voluntary", "status: revoked"), "utf-8")
+        assert closed("check") == []
+        assert len(read_standing(state_directory(estate))) == 1
+        found = look(estate, DEADLINE + timedelta(days=2))
+        assert ("home/look", "superseded") in found.consequences
+        assert read_standing(state_directory(estate)) == ()
+        texts = [str(m.get_content()) for m in box.messages if "superseded" in m["Subject"]]
+        assert any("deny followed, and is over" in each for each in texts)
+        (state_directory(estate) / "standing.json").write_text('{"version": 1}', "utf-8")
+        assert main(["check", "--estate", str(estate)]) == 2
+        assert "what is closed cannot be read" in capsys.readouterr().err
+        look(estate, DEADLINE + timedelta(days=2))
+        assert closed("check") == []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from domicile.cli.closed import show_closed
 from domicile.cli.output import Day, Output, estate_option, output_options
 from domicile.counted import counted
 
@@ -41,9 +42,11 @@ def command(estate: Path, extra: Sequence[str], as_of: datetime | None, out: Out
     connected to. Exit code 2, with file, line and key, when a declaration is wrong.
     """
     from domicile.estate.load import load_estate
+    from domicile.evidence.place import state_directory
     from domicile.law.conflicts import conflicts
     from domicile.law.idle import idle
     from domicile.law.load import load_mandates
+    from domicile.law.standing import closed_now
 
     day = as_of.date() if as_of else datetime.now(UTC).date()
     declared = load_estate(estate)
@@ -58,6 +61,8 @@ def command(estate: Path, extra: Sequence[str], as_of: datetime | None, out: Out
         {"mandate": i.mandate, "clause": i.clause, "state": i.state, "reason": i.reason}
         for i in idle(declared, mandates, day)
     ]
+    closed = closed_now(state_directory(estate), mandates, day)
+    document["closed"] = [each.as_json() for each in closed]
     out.emit(document, lambda: _show(out, document))
     return 0
 
@@ -204,6 +209,7 @@ def _show(out: Output, document: dict[str, Any]) -> None:
                 for f in document["findings"]
             ],
         )
+    show_closed(out, document["closed"])
     for conflict in document["conflicts"]:
         out.warn(f"conflict: {conflict['detail']}; {conflict['resolve']}")
     for each in document["idle"]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from domicile.cli.closed import show_closed
 from domicile.cli.output import Day, Output, estate_option, output_options
 from domicile.cli.written import write_named
 
@@ -24,8 +25,10 @@ def command(
 ) -> int:
     """List the answer, report and offer clauses in effect with their clocks. Nothing is sent."""
     from domicile.estate.load import load_estate
+    from domicile.evidence.place import state_directory
     from domicile.law.clocks import obligations
     from domicile.law.load import load_mandates
+    from domicile.law.standing import closed_now
     from domicile.watch.certificate import certificate
 
     day = as_of.date() if as_of else datetime.now(UTC).date()
@@ -36,12 +39,15 @@ def command(
         out.emit(document, lambda: click.echo(document["text"], nl=False))
         return 0
     declared = load_estate(estate)
-    found = obligations(load_mandates(declared, (), day), day)
+    mandates = load_mandates(declared, (), day)
+    found = obligations(mandates, day)
+    closed = closed_now(state_directory(estate), mandates, day)
     listed = {
         "version": 1,
         "estate": declared.name,
         "as_of": day.isoformat(),
         "duties": [each.as_json() for each in found],
+        "closed": [each.as_json() for each in closed],
     }
     out.emit(listed, lambda: _show(out, listed))
     return 0
@@ -57,5 +63,6 @@ def _show(out: Output, document: dict[str, Any]) -> None:
             for d in document["duties"]
         ],
     )  # fmt: skip
+    show_closed(out, document["closed"])
     if not document["duties"]:
         out.say("No mandate of the estate asks to answer, to tell or to withdraw.")

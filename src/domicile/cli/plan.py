@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from domicile.cli.closed import show_closed
 from domicile.cli.output import Day, Output, estate_option, output_options
 from domicile.counted import counted
 
@@ -64,6 +65,7 @@ def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
             ["mandate", "clause", "which", "state", "why"],
             [[f["mandate"], f["clause"], f["flow"], f["state"], f["reason"]] for f in flows],
         )  # fmt: skip
+    show_closed(out, document["closed"])
     if document["thresholds"]:
         out.table(
             "How near a count is above which a clause applies",

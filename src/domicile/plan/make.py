@@ -8,6 +8,7 @@ from pathlib import Path
 
 from domicile.evidence.kinds import make
 from domicile.evidence.place import open_log, state_directory
+from domicile.law.standing import closed_now
 from domicile.plan.declared import declarations
 from domicile.plan.document import Document, digest_of
 from domicile.plan.findings import Report
@@ -37,6 +38,9 @@ def make_plan(
             outcomes = planner.run()
             progress("classifying columns")
             document = Report(survey, mandates, day, outcomes, planner.files, proposed).document()
+        closed = closed_now(directory, mandates, day)
+        document["closed"] = [each.as_json() for each in closed]
+        document["digest"] = digest_of(document)
         if proposed:
             progress("what the mandates tried out would cost")
             document["what_if"] = forecast(estate, mandates, proposed, day, state, progress)

@@ -15,6 +15,8 @@ from domicile.evidence.bulk import Bulk
 from domicile.evidence.kinds import make
 from domicile.evidence.place import log_files, open_log, state_directory, verifier_path
 from domicile.evidence.verify import verify_directory
+from domicile.law.kinds import enforced_by
+from domicile.law.standing import Closed, closed_now
 from domicile.plan.declared import declarations
 from domicile.plan.findings import Report
 from domicile.plan.objects_verify import check_files
@@ -64,6 +66,7 @@ def verify_stores(
             progress("checking keys")
             checks += [c for cell in survey.cells.values() for c in _keys(cell)]
             checks += [c for o in outcomes for c in _bytes(o, report, state, plan)]
+        checks += [_closed(each, plan) for each in closed_now(directory, mandates, day)]
     finally:
         state.close()
     log = open_log(directory, estate.name)
@@ -134,6 +137,21 @@ def _rest(name: str, plan: dict[str, Any], what: str = "row") -> list[Checked]:
         if u["store"] == name
     ]  # fmt: skip
     return checks
+
+
+def _closed(closed: Closed, plan: dict[str, Any]) -> Checked:
+    """Whether what is closed since its deadline is closed, as far as what is declared tells."""
+    name = f"closed {closed.mandate}.{closed.clause}"
+    since = f"{closed.what} since its deadline {closed.due}"
+    mine = (closed.mandate, closed.clause)
+    broken = sum((f["mandate"], f["clause"]) == mine for f in plan["findings"])
+    if broken:
+        what = counted(broken, "declared flow or service", "declared flows or services")
+        return Checked(name, "failed", f"{since}, and broken by {what}")
+    if closed.kind in ("use", "offer"):
+        return Checked(name, "ok", f"{since}: nothing that is declared breaks it")
+    by = enforced_by(closed.kind)
+    return Checked(name, "unknown", f"{since}: whether requests are closed to is not seen ({by})")
 
 
 def _keys(cell: Cell) -> list[Checked]:

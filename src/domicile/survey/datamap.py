@@ -41,12 +41,13 @@ Doc = dict[str, Any]
 
 
 def make_map(
-    path: Path, as_of: date | None = None, progress: Callable[[str], None] = lambda _: None
-) -> Doc:
+    path: Path, as_of: date | None = None, progress: Callable[[str], None] = lambda _: None,
+    also: Callable[[Survey], None] = lambda _: None,
+) -> Doc:  # fmt: skip
     """The data map of the estate declared in `path`; ages as on `as_of` (today in UTC).
 
     The log records that it was made: counts and digests only. Nothing in the stores is changed.
-    Raises DomicileError.
+    `also` is called with the survey while it is open. Raises DomicileError.
     """
     day = as_of or datetime.now(UTC).date()
     estate = load_estate(path)
@@ -57,6 +58,7 @@ def make_map(
             progress("reading the registers")
             survey.people()
             document = _document(survey, day, progress)
+            also(survey)
     finally:
         state.close()
     open_log(directory, estate.name).append([entry(document)])

@@ -2,31 +2,27 @@
 
 - `move`, `erase`: carried out when it was approved in advance (a clause, a cap of rows, a last day)
   and the plan of that day asks for nothing that was not; else it waits for a plan to be approved.
-- `deny`, `mask`, `aggregate`, `block`, `stop`, `withdraw`, `restrict`: written to `standing.json`
-  in the state directory, which whoever enforces them reads: closed from now on.
+- `deny`, `mask`, `aggregate`, `stop`, `withdraw`, `restrict`: closed from now on, in
+  `standing.json` (`law/standing.py`), which whoever enforces them reads.
+- `block`: told; the decision point of devices has the deadline itself.
 - anything else: told.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from domicile.apply.refuse import Cap
 from domicile.apply.run import apply_plan
-from domicile.durable.files import write_whole
 from domicile.errors import DomicileError
 from domicile.evidence.place import state_directory
+from domicile.law.standing import CLOSES
 from domicile.plan.make import make_plan
 from domicile.survey.state import State
-from domicile.watch.ledger import SUPERSEDED, Approval
+from domicile.watch.ledger import Approval
 
-STANDING = "standing.json"
-
-CLOSES = frozenset({"deny", "mask", "aggregate", "block", "stop", "withdraw", "restrict"})
 CARRIES = frozenset({"move", "erase"})
 
 
@@ -43,6 +39,8 @@ def carry_out(
     """
     if what in CLOSES:
         return what, True
+    if what == "block":
+        return "blocked by the decision point of devices", True
     if what not in CARRIES:
         return "told", True
     if approval is None or day > approval.until:
@@ -78,21 +76,3 @@ def _begun(path: Path, digest: str) -> bool:
         return state.run_state(digest) != ""
     finally:
         state.close()
-
-
-def standing(consequences: Sequence[tuple[str, date, str, str]]) -> dict[str, Any]:
-    """What is closed from now on, for whoever enforces it."""
-    return {
-        "version": 1,
-        "closed": [
-            {"mandate": name.partition("/")[0], "clause": name.partition("/")[2], "what": what,
-             "due": due.isoformat()}
-            for name, due, what, done in consequences
-            if done not in ("", SUPERSEDED) and what in CLOSES
-        ],
-    }  # fmt: skip
-
-
-def write_standing(state: Path, document: dict[str, Any]) -> None:
-    """Write what is closed, whole or not at all."""
-    write_whole(state / STANDING, json.dumps(document, indent=2))

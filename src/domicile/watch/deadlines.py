@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from domicile.law.model import Mandate
+from domicile.law.standing import due_day
 
 STAGES = (30, 7, 1)
 """Days before a deadline at which notice is given."""
@@ -42,8 +43,7 @@ def _duties(mandates: Sequence[Mandate], day: date) -> Iterator[Duty]:
         for clause in mandate.clauses:
             if not mandate.binds(clause, day):
                 continue
-            by = clause.body.get("by")
-            due = clause.deadline or (date.fromisoformat(by) if by else mandate.deadline)
+            due = due_day(mandate, clause)
             if due is not None:
                 yield Duty(mandate.id, clause.id, clause.kind, clause.body["otherwise"], due)
 

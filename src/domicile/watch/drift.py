@@ -1,4 +1,4 @@
-"""What changed between two data maps: tables, columns, people. Counts and names only."""
+"""What changed between two data maps: tables and columns. People: `presence.py`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Doc = Mapping[str, Any]
 class Change:
     """One thing that is not as it was."""
 
-    what: str  # new_table, gone_table, new_column, category, new_people, …
+    what: str  # new_table, gone_table, new_column, category, people_came, …
     where: str  # store and table, or subject and residence
     detail: str
 
@@ -21,12 +21,8 @@ class Change:
         return f"{self.where}: {self.detail}"
 
 
-def drift(before: Doc, after: Doc, *, people: bool = True) -> tuple[Change, ...]:
-    """Every change from one map to the next; without `people`, of tables and columns only."""
-    return (*_tables(before, after), *(_people(before, after) if people else ()))
-
-
-def _tables(before: Doc, after: Doc) -> Iterator[Change]:
+def drift(before: Doc, after: Doc) -> Iterator[Change]:
+    """Every change of tables and columns from one map to the next."""
     old, new = _by_table(before), _by_table(after)
     for (store, table), columns in new.items():
         where = f"{store}: {table}"
@@ -54,23 +50,6 @@ def _tables(before: Doc, after: Doc) -> Iterator[Change]:
         yield Change("gone_table", f"{store}: {table}", "this table is gone")
 
 
-def _people(before: Doc, after: Doc) -> Iterator[Change]:
-    """People by subject, store and residence; who moved shows as fewer here and more there."""
-    old, new = _by_people(before), _by_people(after)
-    for key in sorted(old.keys() | new.keys(), key=str):
-        subject, store, residence = key
-        people, minors = new.get(key, (0, 0))
-        had, young = old.get(key, (0, 0))
-        where = f"{store}: {subject} of {residence or 'unknown residence'}"
-        if people > had:
-            what = "new_people" if not had else "more_people"
-            yield Change(what, where, f"{people - had} more people, now {people}")
-        elif people < had:
-            yield Change("fewer_people", where, f"{had - people} fewer people, now {people}")
-        if young > minors and people >= had:
-            yield Change("came_of_age", where, f"{young - minors} came of age")
-
-
 def _by_table(document: Doc) -> dict[tuple[str, str], dict[str, str]]:
     return {
         (store["name"], table["name"]): {
@@ -79,12 +58,3 @@ def _by_table(document: Doc) -> dict[tuple[str, str], dict[str, str]]:
         for store in document["stores"]
         for table in store["tables"]
     }
-
-
-def _by_people(document: Doc) -> dict[tuple[str, str, str], tuple[int, int]]:
-    return {
-        (line["subject"], line["store"], line["residence"] or ""): (
-            line["people"], line.get("minors") or 0,
-        )
-        for line in document["people"]
-    }  # fmt: skip

@@ -19,6 +19,10 @@ from domicile.watch.notices import Notice
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS map (one INTEGER PRIMARY KEY CHECK (one = 1), day TEXT, map TEXT);
+CREATE TABLE IF NOT EXISTS look (
+  one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, day TEXT NOT NULL,
+  people TEXT NOT NULL, broken TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS told (
   name TEXT, due TEXT, stage INTEGER, day TEXT, PRIMARY KEY (name, due, stage)
 );
@@ -53,6 +57,16 @@ class Approval:
     used: int = 0  # rows carried out, or begun, of `max_rows`
 
 
+@dataclass(frozen=True)
+class Look:
+    """What the last look at the stores found, beside its map."""
+
+    number: int
+    day: date
+    people: str  # the name of who was seen (`presence.py`)
+    broken: Mapping[str, int]  # mandate/clause → open findings
+
+
 class Ledger(Database):
     """The watch's file. Every write is durable when its transaction ends. Raises Stopped."""
 
@@ -66,6 +80,22 @@ class Ledger(Database):
         """The map of the last look; None before the first."""
         row = self.connection.execute("SELECT map FROM map").fetchone()
         return json.loads(row[0]) if row else None
+
+    def last_look(self) -> Look | None:
+        """What else the last look found; None before the first."""
+        row = self.connection.execute("SELECT number, day, people, broken FROM look").fetchone()
+        if row is None:
+            return None
+        return Look(int(row[0]), date.fromisoformat(row[1]), row[2], json.loads(row[3]))
+
+    def keep_look(self, people: str, broken: Mapping[str, int], day: date) -> None:
+        """Keep under which name the people of this look are, and the open findings by clause."""
+        self.write(
+            "INSERT INTO look VALUES (1, 1, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET"
+            " number = number + 1, day = excluded.day, people = excluded.people,"
+            " broken = excluded.broken",
+            (day.isoformat(), people, json.dumps(dict(broken))),
+        )
 
     def keep_map(self, document: Mapping[str, Any], day: date) -> None:
         """Keep the map that the next look compares with."""

@@ -1,12 +1,14 @@
 """One round of the watch: look, compare, tell, and do what follows. Safe to kill at any line.
 
-    1. the map is made anew and compared with the last one (drift)
-    2. a plan says which clauses are broken
+    1. deadlines of clauses that need no look: written down, followed, logged, told
+    2. the map is made anew and compared with the last one (drift); a plan says what is broken
     3. in one transaction: the new map, the notices that became due, what is to follow
     4. what is to follow is done: at most once noted as done, and safe to be done again
     5. notices that no channel has taken yet are sent
 
-Whatever a kill leaves undone is in the ledger, and the next round does it.
+A store that is down or slow delays nothing of the first step. When the look fails, deadlines that
+need one go by what the last look found, and the round ends with the failure. Whatever a kill
+leaves undone is in the ledger, and the next round does it.
 """
 
 from __future__ import annotations
@@ -15,27 +17,37 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from domicile.errors import DomicileError, PlanRefused, Stopped
+from domicile.errors import DomicileError, PlanRefused, Stopped, StoreError
 from domicile.estate.load import load_estate
+from domicile.estate.model import Estate
 from domicile.evidence.kinds import make
 from domicile.evidence.place import open_log, state_directory
 from domicile.law.load import load_mandates
+from domicile.law.model import Mandate
+from domicile.law.standing import CLOSES, Closed, write_standing
 from domicile.plan.make import make_plan
 from domicile.survey.datamap import make_map
+from domicile.survey.survey import Survey
+from domicile.watch import words
 from domicile.watch.approve import bound_to
-from domicile.watch.consequences import CARRIES, carry_out, standing, write_standing
+from domicile.watch.consequences import CARRIES, carry_out
 from domicile.watch.deadlines import PASSED, Duty, due_now, duties
 from domicile.watch.drift import Change, drift
-from domicile.watch.ledger import SUPERSEDED, Ledger
-from domicile.watch.notices import Channel, Notice, identity, shown
+from domicile.watch.ledger import SUPERSEDED, Ledger, Look
+from domicile.watch.notices import Channel, Notice
+from domicile.watch.presence import Presence
+from domicile.watch.words import Known
 
 Doc = dict[str, Any]
+
+LOOKED_FOR = ("store", "use")
+"""The kinds of clauses of which a look tells whether they are met; of others nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ class Round:
 
     day: date
     changes: tuple[Change, ...]
-    duties: tuple[tuple[Duty, int], ...]  # with how many rows and findings break it
+    duties: tuple[tuple[Duty, int | None], ...]  # with how many findings break it, if known
     told: tuple[Notice, ...]
     consequences: tuple[tuple[str, str], ...]  # mandate/clause, what came of it
 
@@ -81,56 +93,223 @@ def watch_once(
     with _alone(state):
         ledger = Ledger(state)
         try:
-            return _round(path, day, channels, ledger, progress, at)
+            estate = load_estate(path)
+            mandates = load_mandates(estate, (), day)
+            return _Watch(path, day, estate, mandates, channels, ledger, progress, at).round()
         finally:
             ledger.close()
 
 
-def _round(
-    path: Path, day: date, channels: Sequence[Channel], ledger: Ledger,
-    progress: Callable[[str], None], at: Callable[[str], None],
-) -> Round:  # fmt: skip
-    estate = load_estate(path)
-    mandates = load_mandates(estate, (), day)
-    progress("looking at the stores")
-    seen = make_map(path, day, progress)
-    at("looked")
-    plan = make_plan(path, (), day, progress)
-    at("planned")
-    before = ledger.last_map()
-    # What the watch itself moved or erased is no drift; for one look, people are not counted.
-    changes = drift(before, seen, people=not ledger.acted()) if before else ()
-    every = duties(mandates, day)
-    dropped = _drop(every, day, ledger, estate.name)
-    broken = _broken(plan)
-    listed = tuple((duty, broken.get(duty.name, 0)) for duty in every)
-    open_duties = [duty for duty, count in listed if count or duty.kind not in ("store", "use")]
-    now = due_now(open_duties, day, ledger.told())
-    notices = [_deadline_notice(estate.name, duty, stage, day, broken) for duty, stage in now]
-    if changes:
-        notices.append(_drift_notice(estate.name, seen, changes, day))
-    with ledger.transaction():
-        ledger.keep_map(seen, day)
+@dataclass
+class _Watch:
+    """One round under way."""
+
+    path: Path
+    day: date
+    estate: Estate
+    mandates: tuple[Mandate, ...]
+    channels: Sequence[Channel]
+    ledger: Ledger
+    progress: Callable[[str], None]
+    at: Callable[[str], None]
+    done: list[tuple[str, str]] = field(default_factory=list)
+    sent: dict[str, Notice] = field(default_factory=dict)
+    problems: list[DomicileError] = field(default_factory=list)
+    kinds: dict[str, str] = field(default_factory=dict)  # of every clause that has a deadline
+    refused: set[tuple[str, str]] = field(default_factory=set)  # in this round, by its channel
+
+    def round(self) -> Round:
+        """See `watch_once`."""
+        every = duties(self.mandates, self.day)
+        self.kinds = {duty.name: duty.kind for duty in every}
+        self._drop(every)
+        free = [duty for duty in every if duty.kind not in LOOKED_FOR]
+        last = self.ledger.last_look()
+        known = self._known(last, last.day if last else None)
+        with self.ledger.transaction():
+            self._say(0, self._tell(free, known))
+        self.at("due")
+        self._follow(lambda what: what not in CARRIES)
+        self._finish()
+        changes, broken = self._look(last)
+        if broken is not None:
+            last = self.ledger.last_look()
+            self._follow(lambda what: what in CARRIES)
+        known = self._known(last, last.day if last and broken is None else None)
+        self._finish()
+        if self.problems:
+            raise _together(self.problems)
+        listed = tuple((duty, known(duty).count) for duty in every)
+        return Round(self.day, changes, listed, tuple(self.sent.values()), tuple(self.done))
+
+    def _known(self, last: Look | None, since: date | None) -> Callable[[Duty], Known]:
+        """How to tell of a clause what is known of it."""
+
+        def known(duty: Duty) -> Known:
+            if duty.kind not in LOOKED_FOR:
+                return Known(last.broken.get(duty.name, 0) if last else 0)
+            return Known(last.broken.get(duty.name, 0), since) if last else Known(None)
+
+        return known
+
+    def _tell(self, open_duties: Sequence[Duty], known: Callable[[Duty], Known]) -> int:
+        """Write down what is due of these, inside a transaction; how many notices."""
+        now = due_now(open_duties, self.day, self.ledger.told())
         for duty, stage in now:
-            ledger.tell(duty.name, duty.due, stage, day)
+            self.ledger.tell(duty.name, duty.due, stage, self.day)
             if stage == PASSED:
-                ledger.begin(duty.name, duty.due, duty.otherwise)
-        for notice in notices:
-            ledger.queue(notice)
-        if changes or notices:
-            ledger.say(
-                make("watch", estate.name, as_of=day.isoformat(), drift=len(changes),
-                     notices=len(notices), map_digest=seen["digest"])
-            )  # fmt: skip
-    at("noted")
+                self.ledger.begin(duty.name, duty.due, duty.otherwise)
+            self.ledger.queue(words.deadline(self.estate.name, duty, stage, self.day, known(duty)))
+        return len(now)
 
-    def bound(name: str) -> str:
-        return bound_to(estate, mandates, name)
+    def _say(self, drift: int, notices: int, **more: str) -> None:
+        """What the log is to say of it, inside a transaction; nothing when there is nothing."""
+        if drift or notices:
+            day = self.day.isoformat()
+            self.ledger.say(
+                make("watch", self.estate.name, as_of=day, drift=drift, notices=notices, **more)
+            )
 
-    done = dropped + list(_follow(path, day, bound, ledger, estate.name, progress, at))
-    _record(path, ledger, estate.name, at)
-    sent = _send(ledger, channels, at)
-    return Round(day, tuple(changes), listed, tuple(sent), tuple(done))
+    def _look(self, last: Look | None) -> tuple[tuple[Change, ...], Mapping[str, int] | None]:
+        """Look at the stores, and write down what changed and what is due; what changed, and the
+        open findings by clause: None when the look failed."""
+        presence = Presence(state_directory(self.path))
+        every = [d for d in duties(self.mandates, self.day) if d.kind in LOOKED_FOR]
+        names: list[str] = []
+
+        def take(survey: Survey) -> None:
+            names.append(presence.take(survey, self.day))
+
+        try:
+            self.progress("looking at the stores")
+            seen = make_map(self.path, self.day, self.progress, take)
+            self.at("looked")
+            plan = make_plan(self.path, (), self.day, self.progress)
+            self.at("planned")
+        except DomicileError as problem:
+            self.problems.append(problem)
+            known = self._known(last, last.day if last else None)
+            with self.ledger.transaction():
+                told = self._tell([d for d in every if known(d).count != 0], known)
+                self.ledger.queue(words.unseen(self.estate.name, problem.message, last))
+                self._say(0, told)
+            self.at("unseen")
+            return (), None
+        broken = _broken(plan)
+        before = self.ledger.last_map()
+        changes = tuple(drift(before, seen)) if before else ()
+        # What the watch itself moved or erased is no drift; for one look, people are not compared.
+        if last and not self.ledger.acted():
+            changes += presence.changes(last.people, names[0])
+        with self.ledger.transaction():
+            self.ledger.keep_map(seen, self.day)
+            self.ledger.keep_look(names[0], broken, self.day)
+            told = self._tell(
+                [d for d in every if broken.get(d.name)], lambda d: Known(broken[d.name])
+            )
+            if changes:
+                self.ledger.queue(words.changed(self.estate.name, seen, changes, self.day))
+            self._say(len(changes), told + bool(changes), map_digest=seen["digest"])
+        self.at("noted")
+        presence.keep_only(names[0])
+        return changes, broken
+
+    def _drop(self, every: Sequence[Duty]) -> None:
+        """Drop what is pending, or closed, and follows no more: its clause is gone, binds no
+        longer, has another deadline, or says something else. Should it follow again, it begins
+        anew."""
+        follows = {(duty.name, duty.due, duty.otherwise) for duty in every if duty.due < self.day}
+        with self.ledger.transaction():
+            for name, due, what, outcome in self.ledger.consequences():
+                over = outcome == "" or (what in CLOSES and outcome != SUPERSEDED)
+                if over and (name, due, what) not in follows:
+                    self.ledger.supersede(name, due)
+                    self.ledger.queue(
+                        words.superseded(
+                            self.estate.name, name, due, what, self.day, done=outcome != ""
+                        )
+                    )
+                    self.done.append((name, SUPERSEDED))
+        self.at("dropped")
+
+    def _follow(self, which: Callable[[str], bool]) -> None:
+        """Do what is pending. An outcome that may still change stays pending and is told once."""
+        for name, due, what in self.ledger.pending():
+            if not which(what):
+                continue
+            if what in CARRIES:
+                with self.ledger.transaction():
+                    self.ledger.acting()
+            try:
+                outcome, final = carry_out(
+                    self.path, name, what, self.day, self.ledger.approvals().get(name),
+                    bound_to(self.estate, self.mandates, name), partial(self._use, name),
+                    self.progress,
+                )  # fmt: skip
+            except (PlanRefused, Stopped, StoreError) as problem:
+                outcome, final = f"not carried out: {problem.message}", False
+            self.at("followed")
+            with self.ledger.transaction():
+                if final:
+                    self.ledger.finish(name, due, outcome)
+                    mandate, _, clause = name.partition("/")
+                    self.ledger.say(
+                        make("consequence", self.estate.name, mandate=mandate, clause=clause,
+                             due=due.isoformat(), what=what)
+                    )  # fmt: skip
+                self.ledger.queue(words.outcome(self.estate.name, name, due, outcome))
+            self.at("finished")
+            self.done.append((name, outcome))
+        self._write_standing()
+        self.at("standing")
+
+    def _use(self, name: str, rows: int) -> None:
+        with self.ledger.transaction():
+            self.ledger.use(name, rows)
+
+    def _write_standing(self) -> None:
+        """Everything that is closed, as the ledger has it: again in each round, so that a file
+        that was lost comes back."""
+        closed = [
+            Closed(mandate, clause, self.kinds.get(name, ""), what, due.isoformat())
+            for name, due, what, outcome in self.ledger.consequences()
+            if what in CLOSES and outcome not in ("", SUPERSEDED)
+            for mandate, _, clause in [name.partition("/")]
+        ]
+        try:
+            write_standing(state_directory(self.path), closed)
+        except OSError as error:
+            raise Stopped(
+                f"what is closed cannot be written: {error.strerror}",
+                hint="make room in the state directory, and run the same command again",
+            ) from error
+
+    def _finish(self) -> None:
+        """Append to the log what it does not have yet, and send what no channel has taken; a
+        channel that fails does not stop the others. A kill in between may say a thing twice."""
+        waiting = self.ledger.unsaid()
+        if waiting:
+            log = open_log(state_directory(self.path), self.estate.name)
+            log.append([entry for _, entry in waiting])
+            self.at("said")
+            with self.ledger.transaction():
+                self.ledger.said(waiting[-1][0])
+            self.at("recorded")
+        by_name = {channel.name: channel for channel in self.channels}
+        for notice, name in self.ledger.unsent(list(by_name)):
+            if (notice.identity, name) in self.refused:
+                continue
+            self.at("sending")
+            try:
+                by_name[name].send(notice)
+            except Stopped as problem:
+                self.problems.append(problem)
+                self.refused.add((notice.identity, name))
+                continue
+            self.at("taken")
+            self.ledger.mark_sent(notice.identity, name)
+            self.at("marked")
+            self.sent[notice.identity] = notice
 
 
 def _broken(plan: Doc) -> dict[str, int]:
@@ -142,136 +321,12 @@ def _broken(plan: Doc) -> dict[str, int]:
     return counts
 
 
-def _drop(every: Sequence[Duty], day: date, ledger: Ledger, estate: str) -> list[tuple[str, str]]:
-    """Drop what is pending and follows no more: its clause is gone, binds no longer, has another
-    deadline, or says something else. Should it follow again, it begins anew."""
-    follows = {(duty.name, duty.due, duty.otherwise) for duty in every if duty.due < day}
-    gone = [row for row in ledger.pending() if row not in follows]
-    with ledger.transaction():
-        for name, due, what in gone:
-            ledger.supersede(name, due)
-            ledger.queue(
-                Notice(
-                    identity(estate, name, due, f"{SUPERSEDED} {what} {day}"),
-                    f"[{estate}] {name}: {SUPERSEDED}",
-                    f"{what} was to follow the deadline {due} of {name}. On {day} the mandates do"
-                    " not say so: nothing was done.\n",
-                    {"estate": estate, "clause": name, "due": due.isoformat(),
-                     "outcome": SUPERSEDED},
-                )
-            )  # fmt: skip
-    return [(name, SUPERSEDED) for name, _, _ in gone]
-
-
-def _follow(
-    path: Path, day: date, bound: Callable[[str], str], ledger: Ledger, estate: str,
-    progress: Callable[[str], None], at: Callable[[str], None],
-) -> Iterator[tuple[str, str]]:  # fmt: skip
-    """Do what is pending. An outcome that may still change stays pending and is told once."""
-    for name, due, what in ledger.pending():
-        if what in CARRIES:
-            with ledger.transaction():
-                ledger.acting()
-        try:
-            outcome, final = carry_out(
-                path,
-                name,
-                what,
-                day,
-                ledger.approvals().get(name),
-                bound(name),
-                partial(_use, ledger, name),
-                progress,
-            )
-        except (PlanRefused, Stopped) as problem:
-            outcome, final = f"not carried out: {problem.message}", False
-        at("followed")
-        with ledger.transaction():
-            if final:
-                ledger.finish(name, due, outcome)
-                mandate, _, clause = name.partition("/")
-                ledger.say(
-                    make("consequence", estate, mandate=mandate, clause=clause,
-                         due=due.isoformat(), what=what)
-                )  # fmt: skip
-            ledger.queue(
-                Notice(
-                    identity(estate, name, due, outcome),
-                    f"[{estate}] {name}: {outcome}",
-                    f"The deadline of {name} was {due}. What followed: {outcome}.\n",
-                    {"estate": estate, "clause": name, "due": due.isoformat(), "outcome": outcome},
-                )
-            )
-        at("finished")
-        write_standing(state_directory(path), standing(ledger.consequences()))
-        at("standing")
-        yield name, outcome
-
-
-def _use(ledger: Ledger, name: str, rows: int) -> None:
-    with ledger.transaction():
-        ledger.use(name, rows)
-
-
-def _record(path: Path, ledger: Ledger, estate: str, at: Callable[[str], None]) -> None:
-    """Append to the log what it does not have yet. A kill in between may say a thing twice."""
-    waiting = ledger.unsaid()
-    if not waiting:
-        return
-    open_log(state_directory(path), estate).append([entry for _, entry in waiting])
-    at("said")
-    with ledger.transaction():
-        ledger.said(waiting[-1][0])
-    at("recorded")
-
-
-def _send(ledger: Ledger, channels: Sequence[Channel], at: Callable[[str], None]) -> list[Notice]:
-    """Send what no channel has taken yet; a channel that fails does not stop the others."""
-    by_name = {channel.name: channel for channel in channels}
-    failed: DomicileError | None = None
-    sent: dict[str, Notice] = {}
-    for notice, name in ledger.unsent(list(by_name)):
-        at("sending")
-        try:
-            by_name[name].send(notice)
-        except Stopped as problem:
-            failed = problem
-            continue
-        at("taken")
-        ledger.mark_sent(notice.identity, name)
-        at("marked")
-        sent[notice.identity] = notice
-    if failed:
-        raise failed
-    return list(sent.values())
-
-
-def _deadline_notice(
-    estate: str, duty: Duty, stage: int, day: date, broken: Mapping[str, int]
-) -> Notice:
-    left = (duty.due - day).days
-    count = broken.get(duty.name, 0)
-    state = f"{count} findings are open" if count else "nothing says that it is met"
-    if stage == PASSED:
-        subject = f"[{estate}] {duty.name}: the deadline {duty.due} has passed"
-        text = f"{duty.name} was due on {duty.due}; {state}. What follows: {duty.otherwise}.\n"
-    else:
-        subject = f"[{estate}] {duty.name}: due on {duty.due}, {left} days left"
-        text = f"{duty.name} is due on {duty.due}; {state}. Otherwise: {duty.otherwise}.\n"
-    facts = {
-        "estate": estate, "clause": duty.name, "due": duty.due.isoformat(), "days_left": left,
-        "stage": stage, "findings": count, "otherwise": duty.otherwise,
-    }  # fmt: skip
-    return Notice(identity(estate, duty.name, duty.due, str(stage)), subject, text, facts)
-
-
-def _drift_notice(estate: str, seen: Doc, changes: Sequence[Change], day: date) -> Notice:
-    return Notice(
-        identity(estate, "drift", day, seen["digest"]),
-        f"[{estate}] {len(changes)} changes since the last look",
-        f"On {day}:\n{shown(changes)}",
-        {"estate": estate, "drift": [str(change) for change in changes]},
-    )
+def _together(problems: Sequence[DomicileError]) -> DomicileError:
+    """The first, with what else went wrong in its words."""
+    first = problems[0]
+    more = dict.fromkeys(each.message for each in problems[1:] if each.message != first.message)
+    first.message = "; ".join([first.message, *more])
+    return first
 
 
 @contextmanager
