@@ -90,7 +90,7 @@ def test_refusals_are_those_of_the_specification(tmp_path: Path) -> None:
         assert witness.add_checkpoint(bad).status == HTTPStatus.BAD_REQUEST
     assert witness.add_checkpoint(request(log, 0).replace(b"old 0", b"old 12")).status == 400
     kept = sorted(p.name.split("-")[1] for p in (tmp_path / "w" / "refused").iterdir())
-    assert kept == ["fork", "fork", "rollback"]
+    assert kept == ["fork", "older", "unproved"]
 
 
 def test_a_clock_that_went_back_signs_nothing(tmp_path: Path) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import http.client
+import re
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domicile.errors import EvidenceError
+from domicile.evidence.fields import MAX_INTEGER
 from domicile.evidence.keys import VerifierKey
 from domicile.evidence.kinds import make
 from domicile.evidence.log import Log
@@ -16,6 +20,19 @@ from domicile.evidence.note import cosignatures
 
 TIMEOUT = 20
 """Seconds that a witness has for one answer."""
+
+
+_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """A witness answers itself, and sends us nowhere else."""
+
+    def redirect_request(self, *_: object) -> None:
+        """None: the redirection is the answer."""
+
+
+_OPENER = urllib.request.build_opener(_Stay)
 
 
 @dataclass(frozen=True)
@@ -78,7 +95,9 @@ def _ask(
         proof = "".join(base64.b64encode(p).decode() + "\n" for p in path)
         status, said = _post(url, f"old {old}\n{proof}\n{_bare(note)}")
         if status == 409:
-            known = int(said) if said.strip().isdecimal() else -1
+            known = int(said) if _SIZE.fullmatch(said.strip()) else -1
+            if known > MAX_INTEGER:
+                return Asked(name, key, refused="wrong"), ""
             if known > size:
                 return Asked(name, key, refused="rollback", known_size=known), ""
             if known in (-1, old):
@@ -100,15 +119,23 @@ def _ask(
 
 
 def _post(url: str, body: str) -> tuple[int, str]:
-    """Status and body of the answer; 0 when there is none."""
+    """Status and body of the answer; 0 when there is none within TIMEOUT, all in all."""
+    answers: list[tuple[int, str]] = []
+    asking = threading.Thread(target=lambda: answers.append(_send(url, body)), daemon=True)
+    asking.start()
+    asking.join(TIMEOUT)  # a socket's own timeout starts again with every byte
+    return answers[0] if answers else (0, "")
+
+
+def _send(url: str, body: str) -> tuple[int, str]:
     target = f"{url.rstrip('/')}/add-checkpoint"
     if not target.startswith(("http://", "https://")):
         return 0, ""
     request = urllib.request.Request(target, body.encode(), method="POST")  # noqa: S310 - see above
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+        with _OPENER.open(request, timeout=TIMEOUT) as answer:
             return answer.status, answer.read(10_000).decode("utf-8", "replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read(100).decode("utf-8", "replace")
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return 0, ""

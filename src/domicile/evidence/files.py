@@ -7,8 +7,10 @@ everything written are; `replace` changes a file at once or not at all.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,11 +48,20 @@ class Files:
         self.directory.mkdir(parents=True, exist_ok=True)
 
     def read(self, path: str) -> bytes | None:
-        """The file's bytes, or None when there is no such file. Raises OSError."""
+        """The file's bytes, or None when there is no such file.
+
+        Raises OSError, also for a link or a pipe: a copy of a log may come from anybody.
+        """
         try:
-            return (self.directory / path).read_bytes()
+            descriptor = os.open(
+                self.directory / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            )
         except (FileNotFoundError, NotADirectoryError):
             return None
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "it is no file")
+            return file.read()
 
     def names(self, path: str) -> list[str]:
         """The names in a directory, none when there is no such directory. Raises OSError."""
@@ -76,7 +87,8 @@ class Files:
         """
         target = self.directory / path
         self._prepare(target.parent)
-        with target.open("wb") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with os.fdopen(os.open(target, flags, 0o666), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -95,6 +107,8 @@ class Files:
         """
         target = self.directory / path
         self._prepare(target.parent)
+        if target.is_symlink() or (target.exists() and not target.is_file()):
+            raise OSError(errno.EINVAL, f"{path} is a link or no file")
         write_whole(target, content)
 
     def publish(self, note: bytes) -> None:
@@ -154,6 +168,8 @@ class Files:
         directory.mkdir(parents=True, exist_ok=True)
         self._dirty.add(directory)
         while directory != self.directory and directory.parent not in self._known:
+            if directory.is_symlink():
+                raise OSError(errno.ELOOP, f"{directory.name} is a link")
             directory = directory.parent
             self._dirty.add(directory)
         self._dirty.add(directory.parent if directory != self.directory else directory)

@@ -16,6 +16,10 @@ MAX_NOTE = 1_000_000
 """Bytes of the largest note read: verifiers should apply a limit (signed-note, format)."""
 
 
+LAST_TIME = 253_402_300_799
+"""The end of the year 9999 in seconds since 1970: no date has more than four digits of year."""
+
+
 @dataclass(frozen=True)
 class Signature:
     """One signature line: the key's name, its id (4 bytes) and the signature's bytes."""
@@ -104,6 +108,8 @@ def cosignatures(content: bytes, keys: Sequence[VerifierKey]) -> dict[VerifierKe
             if not key.verifies(line.signature, note.text.encode()):
                 raise EvidenceError(f"note: the cosignature of {key.name} does not verify")
             times[key] = int.from_bytes(line.signature[:8], "big")
+            if times[key] > LAST_TIME:
+                raise EvidenceError(f"note: {key.name} cosigned at a time that no clock shows")
     return times
 
 

@@ -6,6 +6,7 @@ log's misbehaviour is kept as it was received.
 from __future__ import annotations
 
 import base64
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 
-from domicile.errors import EvidenceError, Stopped
+from domicile.errors import EvidenceError
 from domicile.evidence.files import Files
-from domicile.evidence.head import HeadFile
+from domicile.evidence.head import HeadFile, HeadMoved
 from domicile.evidence.keys import SigningKey, VerifierKey
 from domicile.evidence.merkle import EMPTY_ROOT, is_consistent
 from domicile.evidence.note import Checkpoint, cosignatures, open_note, parse_note
@@ -28,7 +29,9 @@ MAX_PROOF = 63
 """Lines of the longest proof (tlog-witness, add-checkpoint)."""
 
 KEPT = 1000
-"""Refused requests that are kept, the first of them: they are proofs of misbehaviour."""
+"""Refused heads of a kind that are kept, the first of them."""
+
+_SIZE = re.compile(r"old (0|[1-9][0-9]{0,18})")
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Witness:
             return Answer(HTTPStatus.BAD_REQUEST, "the old size is above the checkpoint's\n")
         try:
             return self._cosign(old, path, text, head, request)
-        except Stopped:  # another request moved the head: as if this one had come after it
+        except HeadMoved:  # another request moved it: as if this one had come after that
             return self._cosign(old, path, text, head, request)
 
     def _cosign(
@@ -88,13 +91,13 @@ class Witness:
             since = max(cosignatures(before, [self.key.verifier]).values(), default=0)
         if old != last.size:
             if head.size < last.size:
-                self._keep(name, "rollback", request)
+                self._keep(name, "older", head, request)
             return Answer(HTTPStatus.CONFLICT, f"{last.size}\n", "text/x.tlog.size")
         if head.size == last.size and head.root != last.root:
-            self._keep(name, "fork", request)
+            self._keep(name, "fork", head, request)
             return Answer(HTTPStatus.CONFLICT, f"{last.size}\n", "text/x.tlog.size")
         if not is_consistent(old, head.size, last.root, head.root, path):
-            self._keep(name, "fork", request)
+            self._keep(name, "unproved", head, request)
             return Answer(HTTPStatus.UNPROCESSABLE_ENTITY, "the proof does not verify\n")
         now = int(self._clock())
         if now < since:
@@ -104,20 +107,26 @@ class Witness:
         store.swap(before, f"{text}\n{line}".encode())
         return Answer(HTTPStatus.OK, line)
 
-    def _keep(self, name: str, what: str, request: bytes) -> None:
-        """Keep a signed request that this witness refused: the proof that a log misbehaved."""
-        if len(self._files.names("refused")) < KEPT:
-            digest = sha256(request).hexdigest()[:16]
-            self._files.replace(f"refused/{name[:8]}-{what}-{digest}.txt", request)
+    def _keep(self, name: str, what: str, head: Checkpoint, request: bytes) -> None:
+        """Keep a refused request with a head that the log signed, once for each head.
+
+        Only `fork` proves by itself that the log misbehaved: two heads of one size. Anybody may
+        send a log's older head again, or one with a wrong proof, so those never crowd it out.
+        """
+        prefix = f"{name[:8]}-{what}-"
+        kept = [each for each in self._files.names("refused") if each.startswith(prefix)]
+        path = f"{prefix}{sha256(head.text.encode()).hexdigest()[:16]}.txt"
+        if path not in kept and len(kept) < KEPT:
+            self._files.replace(f"refused/{path}", request)
 
 
 def _parse(request: bytes) -> tuple[int, list[bytes], bytes]:
     """Old size, proof and note of a request. Raises EvidenceError."""
     start, blank, note = request.partition(b"\n\n")
     lines = start.decode("ascii", "replace").split("\n")
-    word, _, size = lines[0].partition(" ")
-    if word != "old" or not size.isdecimal() or str(int(size)) != size or not blank:
+    size = _SIZE.fullmatch(lines[0])
+    if size is None or not blank:
         raise EvidenceError("expected 'old SIZE', hashes, a blank line and a checkpoint")
     if len(lines) - 1 > MAX_PROOF:
         raise EvidenceError(f"{len(lines) - 1} hashes, expected at most {MAX_PROOF}")
-    return int(size), [decode_hash(line) for line in lines[1:]], note
+    return int(size[1]), [decode_hash(line) for line in lines[1:]], note
