@@ -10,19 +10,33 @@ import click
 
 from domicile.cli.devices.options import at_option
 from domicile.cli.output import Output, estate_option, output_options
+from domicile.cli.written import write_named
 
 
 @click.command(short_help="Count devices, verdicts, notices and refusals.")
+@click.option("-o", "target", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write a page with plots to FILE (.html), for the board.")  # fmt: skip
+@click.option("--language", type=click.Choice(["en", "nl"]), default="en", show_default=True,
+              help="The language of the page.")  # fmt: skip
 @estate_option
 @at_option
 @output_options
-def report(estate: Path, at: datetime | None, out: Output) -> int:
+def report(
+    target: Path | None, language: str, estate: Path, at: datetime | None, out: Output
+) -> int:
     """Count devices and verdicts as of now, and notices, refusals and restorations over time,
-    each day with the entries of the log that show them."""
+    each day with the entries of the log that show them. With -o the same as a page."""
     from domicile.devices.report import report as count
+    from domicile.errors import UsageError
 
-    document = count(estate, at)
-    out.emit(document, lambda: _human(document, out))
+    if target is not None and target.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"got -o {target.name}, expected a file that ends in .html")
+    document = {**count(estate, at), "file": str(target) if target else None}
+    if target is not None:
+        from domicile.devices.board import to_html
+
+        write_named(target, to_html(document, language), "the report")
+    out.emit(document, lambda: out.say(f"Wrote {target}") if target else _human(document, out))
     return 0
 
 
