@@ -138,7 +138,7 @@ def test_apply_waits_for_two_people_and_a_witness(
     said = verifier.audit_plan(plan, verifier.Log(".domicile/evidence", key))
     assert "approved as ('platform', 'Shop Ltd') by shop.example/platform" in said
     assert "approved as ('custodian', 'Trust Inc') by trust.example/custodian" in said
-    assert "cosigned by 1 witnesses before it began" in said
+    assert "begun under the cosignatures that are needed" in said
 
 
 def planned(*keys: SigningKey) -> dict[str, Any]:

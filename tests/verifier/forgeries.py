@@ -3,7 +3,7 @@
 writes the genuine evidence to look at.
 
 The genuine evidence: a log of 300 entries in which a plan was made, approved by two people,
-cosigned, begun and finished, a receipt and a list of figures. Each forgery is a function that gets
+cosigned, begun and finished, a receipt and a review, as a page and as a PDF. Each forgery is a function that gets
 a copy of all that, does what its name says, and gives back what is to be asked of the verifier.
 """
 
@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ from domicile.evidence.receipt import statement_digest
 from domicile.evidence.rotation import statement
 from domicile.evidence.tiles import Frontier, pack_bundle
 from domicile.plan.document import digest_of
+from domicile.review.figures import Figures
+from domicile.review.html import to_html, with_signed
+from domicile.review.issue import body, text_of
+from domicile.review.issue import digest_of as digest
+from domicile.review.model import Paragraph, Review, Section, Table
 from tests.evidence.making import KEY, ORIGIN, entry
 from verifier import domicile_verify as verifier
 
@@ -53,7 +59,10 @@ class Case:
     entries: list[dict[str, Any]]
     plan: dict[str, Any]
     receipt: dict[str, Any]
-    figures: list[dict[str, Any]]
+    page: bytes  # a review without its signed figures
+    pdf: bytes
+    said: dict[str, dict[str, Any]]  # what is signed of both, by form
+    note: dict[str, str]  # that, signed
     proof: dict[str, Any]
     consistency: dict[str, Any]
     kept: str  # a checkpoint that the reader kept
@@ -172,10 +181,57 @@ def genuine(folder: Path) -> Case:
                "index": index, "path": path, "proof": proof}  # fmt: skip
     steps = [base64.b64encode(p).decode() for p in log.consistency(3).path]
     consistency = {"old": early, "new": head, "path": steps}
-    figures = [{"entry": 4, "field": "people", "value": 50}]
     heads = {3: cosigned(early, NOON + 60)}
-    case = Case(folder / "log", entries, plan, receipt, figures, proof, consistency, kept, heads)
+    page, pdf = to_html(review(entries)), b"%PDF-1.7 of which the verifier reads the bytes only"
+    said = {form: told_of(entries, form, made) for form, made in (("html", page), ("pdf", pdf))}
+    entries[298:] = [
+        at(BEGUN, make("review", "test", digest=digest(told), assessment=200,
+                       figures=len(told["figures"]), form=form, language="en"))
+        for form, told in said.items()
+    ]  # fmt: skip
+    notes = {form: sign_note(text_of(told), KEY) for form, told in said.items()}
+    case = Case(
+        folder / "log", entries, plan, receipt, page, pdf, said, notes, proof, consistency, kept,
+        heads,
+    )  # fmt: skip
     return written(case, entries)
+
+
+def review(entries: list[dict[str, Any]]) -> Review:
+    """A review of three figures, one of them the sum of two, one a digest."""
+    figures = Figures(dict(enumerate(entries)))
+    people = figures.of("people with a receipt", (4, "people"))
+    rows = figures.of("rows moved", (7, "rows"), (8, "rows"))
+    digest_ = figures.of("the digest of the plan", (0, "plan"))
+    blocks = (
+        Paragraph(("The clause is held. People: ", people, "; plan ", digest_)),
+        Table("Moved", ("what", "rows"), ((("all",), (rows,)),), frozenset({1})),
+    )
+    return Review("en", "Review of test", (), (Section("summary", "In short", blocks),), ())
+
+
+def told_of(entries: list[dict[str, Any]], form: Any, made: bytes) -> dict[str, Any]:
+    """What is signed of it, under a head of 298 entries."""
+    needs = [{"need": 1, "of": [str(WITNESS.verifier)]}]
+    return body(review(entries), made, form, estate="test", as_of="2026-01-23", assessment=200,
+                checkpoint=head_of(entries[:298]), needs=needs)  # fmt: skip
+
+
+def head_of(entries: list[dict[str, Any]], key: SigningKey = KEY) -> str:
+    frontier = Frontier()
+    frontier.add([leaf_hash(encode(e)) for e in entries])
+    return sign_note(Checkpoint(ORIGIN, len(entries), frontier.root()).text, key)
+
+
+def reviewed(case: Case, form: str, **more: Any) -> list[str]:
+    """Ask the verifier about the review, as a file beside the log."""
+    file = case.directory.parent / f"review.{form}"
+    if form == "html":
+        file.write_bytes(with_signed(case.page, case.note["html"]))
+    else:
+        file.write_bytes(case.pdf)
+        file.with_name("review.pdf.note").write_text(case.note["pdf"], "utf-8")
+    return verifier.audit_review(file, case.verifying(**more))
 
 
 Question = Callable[[Case], object]
@@ -183,7 +239,8 @@ LOG: Question = lambda case: verifier.audit_log([], case.verifying())  # noqa: E
 PLAN: Question = lambda case: verifier.audit_plan(case.plan, case.verifying())  # noqa: E731
 RECEIPT: Question = lambda case: verifier.audit_receipt(case.receipt, case.verifying())  # noqa: E731
 PROOF: Question = lambda case: verifier.audit_proof(case.proof, case.verifying())  # noqa: E731
-FIGURES: Question = lambda case: verifier.audit_log(case.figures, case.verifying())  # noqa: E731
+PAGE: Question = lambda case: reviewed(case, "html")  # noqa: E731
+PDF: Question = lambda case: reviewed(case, "pdf")  # noqa: E731
 GREW: Question = lambda case: verifier.audit_consistency(case.consistency, case.verifying())  # noqa: E731
 
 
@@ -345,8 +402,18 @@ FORGERIES: dict[str, Forgery] = {
     "receipt_statement": Forgery("a receipt that says erased, not moved", part("receipt", lambda r: {**r, "statement": {**r["statement"], "act": "erased"}}), RECEIPT, NOT_IN_TREE),
     "receipt_other_plan": Forgery("a receipt of another plan", part("receipt", lambda r: other_plan(r)), RECEIPT, NOT_IN_TREE),
     "receipt_other_tree": Forgery("a receipt under an entry with another root", part("receipt", lambda r: other_root(r)), RECEIPT, NO_PATH),
-    "figure_altered": Forgery("a figure of a report is altered", part("figures", lambda f: [{**f[0], "value": 51}]), FIGURES, "says people = 51, entry 4 says 50"),
-    "figure_of_another_entry": Forgery("a figure points at an entry that does not say it", part("figures", lambda f: [{**f[0], "entry": 7}]), FIGURES, "entry 7 says None"),
+    "figure_altered": Forgery("a figure of a review is altered in the page", part("page", lambda p: replaced(p, b">50<", b">51<")), PAGE, "people with a receipt: 50 was signed, and 51 is shown"),
+    "figure_altered_and_signed_figures": Forgery("it is altered in the page and in the signed figures alike", lambda c: restated(c, 51, b">51<"), PAGE, "the signature of domicile/test is wrong|people with a receipt: the review says 51, entry 4 says 50"),
+    "figure_of_another_entry": Forgery("a figure points at an entry that does not say it, signed by the operator", lambda c: signed_anew(c, lambda d: d["figures"]["f1"].update(of=[[7, "rows"]])), PAGE, "people with a receipt: the review says 50, entry 7 says 7"),
+    "figure_shown_otherwise": Forgery("the operator shows another number than it signs", lambda c: shown_otherwise(c), PAGE, "people with a receipt: 50 was signed, and 5.000 is shown"),
+    "digest_altered": Forgery("a digest in a review is altered", part("page", lambda p: replaced(p, b">sha256:", b">sha256:0")), PAGE, "the digest of the plan: sha256:.* was signed"),
+    "review_word_altered": Forgery("a word of a review is altered", part("page", lambda p: replaced(p, b"is held", b"is met ")), PAGE, "altered beside its figures"),
+    "review_pdf_altered": Forgery("a byte of a review as PDF is altered", part("pdf", lambda p: p + b" "), PDF, "altered beside its figures"),
+    "review_by_another_key": Forgery("somebody else signs another review", lambda c: signed_anew(c, lambda d: d.update(as_of="2026-02-01"), THIEF), PAGE, "no key of the log has signed the review"),
+    "review_unrecorded": Forgery("the operator signs another review, and does not record it", lambda c: signed_anew(c, lambda d: d.update(as_of="2026-02-01")), PAGE, "the log does not hold this review"),
+    "review_then_rollback": Forgery("the log is cut off after the review was made, for somebody who kept only the review", lambda c: written(replace(c, kept="", heads={}), c.entries[:290]), PAGE, "290 entries, but you kept a head of 298: rolled back"),
+    "review_then_fork": Forgery("the log is rewritten after the review was made, for somebody who kept only the review", lambda c: history(lambda e: e[1].update(role="dpo"))(replace(c, kept="", heads={})), PAGE, "the first 298 entries are not those you kept"),
+    "review_uncosigned": Forgery("a review that its mandate wants cosigned is shown without", lambda c: uncosigned(c), lambda c: reviewed(c, "html", need=0), "assessed under 0 cosignatures"),
 }  # fmt: skip
 """Every forgery by name."""
 
@@ -359,9 +426,42 @@ def text_entry(case: Case, index: int) -> Case:
 
 
 def signed(case: Case, size: int) -> str:
-    frontier = Frontier()
-    frontier.add([leaf_hash(encode(e)) for e in case.entries[:size]])
-    return sign_note(Checkpoint(ORIGIN, size, frontier.root()).text, KEY)
+    return head_of(case.entries[:size])
+
+
+def replaced(content: bytes, old: bytes, new: bytes) -> bytes:
+    assert old in content
+    return content.replace(old, new, 1)
+
+
+def signed_anew(
+    case: Case, change: Callable[[dict[str, Any]], object], key: SigningKey = KEY
+) -> Case:
+    """What is signed of the page is changed, and signed again."""
+    said = copy.deepcopy(case.said["html"])
+    change(said)
+    return replace(case, note={**case.note, "html": sign_note(text_of(said), key)})
+
+
+def restated(case: Case, value: int, shown: bytes) -> Case:
+    """By somebody without the key: the page and what was signed say another number."""
+    page = replaced(case.page, b">50<", shown)
+    note = case.note["html"].replace('"value":50', f'"value":{value}')
+    note = note.replace(case.said["html"]["file"], f"sha256:{sha256(page).hexdigest()}")
+    return replace(case, page=page, note={**case.note, "html": note})
+
+
+def shown_otherwise(case: Case) -> Case:
+    """By the operator: the page has another number, and its digest is signed."""
+    page = replaced(case.page, b">50<", b">5.000<")
+    forged = replace(case, page=page)
+    file = f"sha256:{sha256(page).hexdigest()}"
+    return signed_anew(forged, lambda said: said.update(file=file))
+
+
+def uncosigned(case: Case) -> Case:
+    uncosign(case)
+    return case
 
 
 def forge_cosignature(case: Case) -> None:
@@ -404,8 +504,9 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True)
     case = genuine(folder)
-    for name in ("plan", "receipt", "figures", "proof", "consistency"):
+    for name in ("plan", "receipt", "proof", "consistency"):
         (folder / f"{name}.json").write_text(json.dumps(getattr(case, name), indent=2))
+    (folder / "review.html").write_bytes(with_signed(case.page, case.note["html"]))
     (folder / "kept").write_text(case.kept)
     print(f"key {KEY.verifier}\nwitness {WITNESS.verifier}")
 

@@ -57,9 +57,9 @@ def test_long_paths(tmp_path: Path) -> None:
         target = tmp_path / "tile/entries" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(b"\0\1e" * 256)
-    assert sum(1 for _ in verifier.raw_entries(str(tmp_path), 1001 * 256)) == 1001 * 256
+    assert sum(1 for _ in log_of(tmp_path).contents(1001 * 256)) == 1001 * 256
     with pytest.raises(verifier.Wrong, match="tile/entries/x001/001 is missing"):
-        list(verifier.raw_entries(str(tmp_path), 1001 * 256 + 1))
+        list(log_of(tmp_path).contents(1001 * 256 + 1))
 
 
 @pytest.mark.parametrize("index", [0, 5, 255, 256, 511, 599])
@@ -162,17 +162,6 @@ def test_consistency_of_two_heads(tmp_path: Path) -> None:
         verifier.audit_consistency({**document, "new": fork.checkpoint()}, log_of(tmp_path))
     with pytest.raises(verifier.Wrong, match="another length"):
         verifier.audit_consistency({**document, "path": path[1:]}, log_of(tmp_path))
-
-
-def test_figures_are_held_against_their_entries(tmp_path: Path) -> None:
-    make_log(tmp_path / "log", 9)
-    figures = [{"entry": 3, "field": "rows", "value": 3}, {"entry": 8, "field": "rows", "value": 8}]
-    (tmp_path / "figures.json").write_text(json.dumps(figures))
-    code, said = verify("figures", tmp_path / "figures.json", tmp_path / "log", VKEY)
-    assert (code, "2 figures are those of their entries" in said) == (0, True)
-    figures[0]["value"] = 4
-    with pytest.raises(verifier.Wrong, match="says rows = 4, entry 3 says 3"):
-        verifier.audit_log(figures, log_of(tmp_path / "log"))
 
 
 @contextmanager

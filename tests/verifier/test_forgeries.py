@@ -11,10 +11,11 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.verifier.forgeries import (
-    FIGURES,
     FORGERIES,
     GREW,
     LOG,
+    PAGE,
+    PDF,
     PLAN,
     PROOF,
     RECEIPT,
@@ -35,7 +36,7 @@ def case(made: Case, tmp_path: Path) -> Case:
     return replace(made, directory=Path(shutil.copytree(made.directory, tmp_path / "log")))
 
 
-@pytest.mark.parametrize("ask", [LOG, PLAN, RECEIPT, PROOF, FIGURES, GREW])
+@pytest.mark.parametrize("ask", [LOG, PLAN, RECEIPT, PROOF, PAGE, PDF, GREW])
 def test_the_genuine_evidence_verifies(case: Case, ask: Question) -> None:
     assert ask(case)
 

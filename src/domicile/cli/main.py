@@ -34,6 +34,7 @@ COMMANDS = {
     "apply": "Carry out a plan, or resume it.",
     "verify": "Check the stores against the mandates, and the log against its key.",
     "watch": "Tell what changed and what is due, and do what follows.",
+    "review": "Write the security review, signed, as HTML or PDF.",
     "duties": "What must be answered, told and withdrawn, by when.",
     "breach": "Whose data lay in a store, and who must be told by when.",
     "undo": "Make the plan that takes a finished move back.",

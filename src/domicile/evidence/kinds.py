@@ -58,8 +58,8 @@ OUTCOMES = frozenset({
 
 RESIDUES = frozenset({
     "backup", "cache", "copy_on_write", "filesystem_snapshot", "free_pages", "log",
-    "managed_service", "replica", "statistics", "stub_key", "unlinked_blocks", "version",
-    "wal"
+    "managed_service", "replica", "split_copy", "statistics", "stub_key", "unlinked_blocks",
+    "version", "wal"
 })  # fmt: skip
 """Where bytes may remain after a purge, by the store's nature."""
 
@@ -120,6 +120,23 @@ FOLLOWS = frozenset({
 })  # fmt: skip
 """What a clause may say that follows (its `otherwise`)."""
 
+STATES = frozenset({
+    "broken", "held", "met", "not_checked", "not_in_effect", "unknown"
+})  # fmt: skip
+"""How a clause stands. met: nothing that was read breaks it; not_checked: no part of Domicile holds
+the estate against it; not_in_effect: proposed, enjoined, not yet or no more."""
+
+HOLDS = frozenset({
+    "author", "blocked", "busy", "collision", "export", "file", "joint", "legal_hold", "misfit",
+    "no_home", "report", "row", "split", "stub"
+})  # fmt: skip
+"""Why rows or files are held, as a plan's `code` says it."""
+
+DOUBTS = frozenset({
+    "dangling", "files", "nobody", "repeated", "residence", "text", "unclassified", "unowned"
+})  # fmt: skip
+"""What is unknown, as a plan's `code` says it."""
+
 OPERATION = Choice("operation", OPERATIONS)
 REASON = Choice("reason", REASONS)
 OUTCOME = Choice("outcome", OUTCOMES)
@@ -177,6 +194,30 @@ _CHECKED = _records(
     "{check, status}", {"check": NAME, "status": Choice("status", CHECKS)},
     store=NAME, table=NAME, rows=COUNT, count=COUNT, reason=REASON,
 )  # fmt: skip
+
+_CLAUSES = _records(
+    "{mandate, clause, state, findings, people, rows}",
+    {"mandate": NAME, "clause": NAME, "state": Choice("state", STATES), "findings": COUNT,
+     "people": COUNT, "rows": COUNT},
+)  # fmt: skip
+_HELD = _records(
+    "{store, table, code, rows}",
+    {"store": NAME, "table": NAME, "code": Choice("hold", HOLDS), "rows": COUNT},
+)
+_DOUBTS = _records(
+    "{store, table, code, count}",
+    {"store": NAME, "table": NAME, "code": Choice("doubt", DOUBTS), "count": COUNT},
+)
+_REMAINS = _records(
+    "{store, residue, rows}",
+    {"store": NAME, "residue": Choice("residue", RESIDUES), "rows": COUNT}, table=NAME,
+)  # fmt: skip
+_STATES = _records("{state, clauses}", {"state": Choice("state", STATES), "clauses": COUNT})
+_DEVICES = _records(
+    "{mandate, clause, verdicts}", {"mandate": NAME, "clause": NAME},
+    not_covered=COUNT, **dict.fromkeys(VERDICTS, COUNT),
+)  # fmt: skip
+_LOOKS = _records("{kind, entries}", {"kind": NAME, "entries": COUNT})
 
 _ACTS = _records(
     "{act, subject, people}",
@@ -279,6 +320,16 @@ KINDS: dict[str, Kind] = {
         _kind("receipts", "A tree of people was built: each may have a receipt cut from it.",
               {"people_root": DIGEST, "people": COUNT, "acts": _ACTS},
               plan=DIGEST, run=RUN),
+        _kind("assessment", "Every clause was held against the estate, for a review; long lists "
+              "go on in further entries.",
+              {"as_of": DATE, "estate_digest": DIGEST, "mandates": _MANDATES},
+              map_digest=DIGEST, clauses=_CLAUSES, held=_HELD, unknown=_DOUBTS, remains=_REMAINS,
+              people=_PEOPLE, looks=_LOOKS, states=_STATES,
+              devices=_DEVICES),
+        _kind("review", "A review was made of an assessment, and signed.",
+              {"digest": DIGEST, "assessment": COUNT, "figures": COUNT,
+               "form": Choice("form", frozenset({"html", "pdf"})),
+               "language": Choice("language", frozenset({"en", "nl"}))}),
         _kind("key_rotated", "The log is signed with a new key from here on; both keys sign this.",
               {"index": COUNT, "old_key": VKEY, "new_key": VKEY, "old_signature": SIGNATURE,
                "new_signature": SIGNATURE}),

@@ -194,6 +194,15 @@ class Log(LogReader):
             self._key, self.verifier = new, new.verifier
             return index
 
+    def sign(self, text: str) -> str:
+        """A text as a note that the log's key signs, as it is now. It must end in a newline, and
+        not be readable as a checkpoint. Raises EvidenceError for one that is."""
+        try:
+            Checkpoint.parse(text)
+        except EvidenceError:
+            return sign_note(text, self._key)
+        raise EvidenceError("a checkpoint is signed by appending to the log, and not otherwise")
+
     def publish(self, note: str) -> None:
         """Publish the head again with the cosignatures that it has got.
 

@@ -83,9 +83,9 @@ class Report:
             for table, verdicts in found.items():
                 for column, verdict in verdicts.items():
                     if not verdict.category:
-                        self._say_unknown(outcome, table, column, verdict.reason)
+                        self._say_unknown(outcome, table, column, verdict.reason, "unclassified")
             for left in self.left(outcome, found):
-                self._say_unknown(outcome, left.table, left.column, left.reason)
+                self._say_unknown(outcome, left.table, left.column, left.reason, "text", left.rows)
             self._steps(outcome)
         for cell in self.survey.cells.values():
             for table, rows in sorted(cell.unneeded.items()):
@@ -233,6 +233,7 @@ class Report:
                 self._say_unknown(
                     outcome, register, column,
                     f"{counted(count, 'person', 'people')} of unknown residence or age",
+                    "residence", count,
                 )  # fmt: skip
         for name, people in cell.people.items():
             if people.repeated:
@@ -240,11 +241,12 @@ class Report:
                     outcome, self.survey.estate.subject(name).register, "",
                     f"{counted(people.repeated, 'row has', 'rows have')} the key of another row of "
                     "the register: whoever they say different things of is of unknown residence",
+                    "repeated", people.repeated,
                 )  # fmt: skip
         for name, count in cell.dangling.items():
             self._say_unknown(
                 outcome, self.survey.estate.subject(name).register.table, "",
-                f"{counted(count, 'key')} that rows refer to, in no register",
+                f"{counted(count, 'key')} that rows refer to, in no register", "dangling", count,
             )  # fmt: skip
         for table, found in kinds.items():
             if found and cell.graph.roles[table] not in ("reference", "ignore", "register"):
@@ -275,7 +277,8 @@ class Report:
         else:
             reason = f"{counted(rows, 'row leads', 'rows lead')} to no person, and "
             reason += f"{'holds' if rows == 1 else 'hold'} {seen}"
-        self._say_unknown(outcome, table, "", reason)
+        code = "unowned" if about is None else "nobody"
+        self._say_unknown(outcome, table, "", reason, code, rows)
 
     def left(self, outcome: Outcome, found: dict[str, dict[str, Verdict]]) -> list[Left]:
         """People in text and JSON of rows that are not theirs by any key."""
@@ -324,12 +327,14 @@ class Report:
         return tables
 
     def _say_unknown(
-        self, outcome: Outcome, table: str | TableName, column: str, reason: str
-    ) -> None:
+        self, outcome: Outcome, table: str | TableName, column: str, reason: str, code: str,
+        count: int = 1,
+    ) -> None:  # fmt: skip
         name = _named(outcome.cell.graph, table)
-        self.unknown.append(
-            {"store": outcome.cell.name, "table": name, "column": column, "reason": reason}
-        )
+        self.unknown.append({
+            "store": outcome.cell.name, "table": name, "column": column, "reason": reason,
+            "code": code, "count": count,
+        })  # fmt: skip
 
     def _finding(
         self, outcome: Outcome, named: Named, state: str, table: str | TableName,

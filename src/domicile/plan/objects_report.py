@@ -45,10 +45,13 @@ class FileReport:
         for number in self.plan.concerned():
             self._unknown(number)
         self.unknown += [
-            {"store": cell, "table": table, "column": "", "reason": reason}
-            for cell, table, _, reason in missing(self.objects)
+            {
+                "store": cell, "table": table, "column": "", "reason": reason, "code": "files",
+                "count": rows,
+            }
+            for cell, table, rows, reason in missing(self.objects)
             if self.plan.concerned()
-        ]
+        ]  # fmt: skip
 
     def _going(self, number: int) -> None:
         store = self.objects.stores[number].name
@@ -95,20 +98,21 @@ class FileReport:
 
     def _unknown(self, number: int) -> None:
         store = self.objects.stores[number].name
-        for reason in self._doubts(number):
-            self.unknown.append(
-                {"store": store, "table": self.objects.holds, "column": "", "reason": reason}
-            )
+        for reason, files in self._doubts(number):
+            self.unknown.append({
+                "store": store, "table": self.objects.holds, "column": "", "reason": reason,
+                "code": "files", "count": files,
+            })  # fmt: skip
 
-    def _doubts(self, number: int) -> Iterator[str]:
+    def _doubts(self, number: int) -> Iterator[tuple[str, int]]:
         count = self.plan.index.all(
             "SELECT coalesce(sum(fate = ?), 0), coalesce(sum(fate = ? AND fits), 0), "
             "coalesce(sum(fate = ? AND NOT fits), 0) FROM file WHERE store = ?",
             (DOUBT, ORPHAN, ORPHAN, number),
         )[0]
         if count[0]:
-            yield f"{counted(count[0], 'file')} of people of unknown residence or age"
-        yield from (reason for reason, _ in said(self.objects, number, count[1], count[2]))
+            yield f"{counted(count[0], 'file')} of people of unknown residence or age", count[0]
+        yield from said(self.objects, number, count[1], count[2])
 
     def _people(self, number: int, fate: str, rule: int | None, label: int) -> int:
         """Distinct people whom the rows of these files are about, at either end of each range."""

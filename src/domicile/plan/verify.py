@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from domicile.evidence.kinds import make
 from domicile.evidence.place import log_files, open_log, state_directory, verifier_path
 from domicile.evidence.verify import verify_directory
 from domicile.law.kinds import enforced_by
+from domicile.law.model import Mandate
 from domicile.law.standing import Closed, closed_now
 from domicile.plan.declared import declarations
 from domicile.plan.findings import Report
@@ -39,6 +40,30 @@ class Checked:
     detail: str
 
 
+@dataclass(frozen=True)
+class Remains:
+    """What one store keeps of rows that left, on purpose or by its nature."""
+
+    store: str
+    stubs: int  # rows with a key and nothing personal
+    idle: int  # of these, such as nothing points at any more
+    tables: int  # in which they stand
+    copies: Mapping[str, int]  # table → pseudonymised copies that `joint: split` left
+    natural: Sequence[tuple[str, str]]  # what the store keeps by its nature, what removes it
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The stores as they were read, held against the mandates."""
+
+    day: date
+    estate: Estate
+    mandates: tuple[Mandate, ...]
+    plan: dict[str, Any]  # what a plan would say now
+    checks: list[Checked]
+    remains: list[Remains]
+
+
 def verify_stores(
     path: Path, *, as_of: date | None = None, progress: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
@@ -46,7 +71,20 @@ def verify_stores(
 
     Raises DomicileError when something cannot be read at all. The log records the outcome.
     """
-    day = as_of or datetime.now(UTC).date()
+    found = examine(path, as_of or datetime.now(UTC).date(), progress)
+    directory = state_directory(path)
+    log = open_log(directory, found.estate.name)
+    found.checks.append(verify_log(log_files(directory), str(verifier_path(directory))))
+    document = {**document_of(found.checks), "warnings": found.plan["warnings"]}
+    log.append([verification(found)])
+    return document
+
+
+def examine(path: Path, day: date, progress: Callable[[str], None] = lambda _: None) -> Examined:
+    """Read every store and hold it against the mandates of that day; nothing is recorded.
+
+    Raises DomicileError when something cannot be read at all.
+    """
     estate, mandates, _ = declarations(path, (), day)
     directory = state_directory(path)
     state = State(directory)
@@ -65,15 +103,13 @@ def verify_stores(
                 checks += [Checked(*said) for said in check_files(files, plan)]
             progress("checking keys")
             checks += [c for cell in survey.cells.values() for c in _keys(cell)]
-            checks += [c for o in outcomes for c in _bytes(o, report, state, plan)]
+            remains = [_remains(outcome.cell) for outcome in outcomes]
+            for outcome, kept in zip(outcomes, remains, strict=True):
+                checks += _bytes(outcome, report, state, kept)
         checks += [_closed(each, plan) for each in closed_now(directory, mandates, day)]
     finally:
         state.close()
-    log = open_log(directory, estate.name)
-    checks.append(verify_log(log_files(directory), str(verifier_path(directory))))
-    document = {**document_of(checks), "warnings": plan["warnings"]}
-    log.append([_entry(estate, document, day)])
-    return document
+    return Examined(day, estate, mandates, plan, checks, remains)
 
 
 def verify_log(files: Path | Bulk, key: str) -> Checked:
@@ -186,7 +222,22 @@ def _keys(cell: Cell) -> list[Checked]:
     return [Checked(f"keys {cell.name}", "ok", said)]
 
 
-def _bytes(outcome: Outcome, report: Report, state: State, plan: dict[str, Any]) -> list[Checked]:
+def _remains(cell: Cell) -> Remains:
+    work = Work(cell.session, "vs")
+    copies = {
+        str(cell.graph.name(t)): n for t, c in sorted(cell.copies.items()) if (n := work.count(c))
+    }
+    return Remains(
+        cell.name,
+        stubs=sum(work.count(s) for s in cell.stubs.values()) - sum(copies.values()),
+        idle=sum(work.count(s) for s in cell.unneeded.values()),
+        tables=len(cell.stubs),
+        copies=copies,
+        natural=cell.store.residues(),
+    )
+
+
+def _bytes(outcome: Outcome, report: Report, state: State, kept: Remains) -> list[Checked]:
     """What is left of people who went home: unpurged tables, bytes in live files, by nature."""
     cell = outcome.cell
     checks: list[Checked] = []
@@ -197,38 +248,38 @@ def _bytes(outcome: Outcome, report: Report, state: State, plan: dict[str, Any])
             f"rows left {', '.join(unpurged)}, and their bytes were not purged yet: apply again",
         ))  # fmt: skip
     checks.append(Checked(*check_bytes(outcome, report)))
-    work = Work(cell.session, "vs")
-    copies = {t: n for t, c in sorted(cell.copies.items()) if (n := work.count(c))}
-    stubs = sum(work.count(s) for s in cell.stubs.values()) - sum(copies.values())
-    idle = sum(work.count(s) for s in cell.unneeded.values())
-    if stubs:
+    if kept.stubs:
         checks.append(Checked(
             f"stubs {cell.name}", "ok",
-            f"{counted(stubs, 'stub keeps', 'stubs keep')} the keys of rows that went, in "
-            f"{counted(len(cell.stubs), 'table')}"
-            + (f"; nothing points at {idle} of them: plan and apply remove them" if idle else ""),
+            f"{counted(kept.stubs, 'stub keeps', 'stubs keep')} the keys of rows that went, in "
+            f"{counted(kept.tables, 'table')}"
+            + (f"; nothing points at {kept.idle} of them: plan and apply remove them"
+               if kept.idle else ""),
         ))  # fmt: skip
-    for table, rows in copies.items():
-        keep = cell.graph.declared(table).keep
+    names = {str(cell.graph.name(t)): t for t in cell.copies}
+    for shown, rows in kept.copies.items():
+        keep = cell.graph.declared(names[shown]).keep
         checks.append(Checked(
-            f"split {cell.name} {cell.graph.name(table)}", "ok",
+            f"split {cell.name} {shown}", "ok",
             f"{rows} rows are pseudonymised copies of what people elsewhere wrote; kept of it: "
             f"{', '.join(keep) or 'nothing'}",
         ))  # fmt: skip
     checks += [
         Checked(f"by nature {cell.name}: {what}", "ok", f"may keep what left; {until}")
-        for what, until in cell.store.residues()
+        for what, until in kept.natural
     ]
     return checks
 
 
-def _entry(estate: Estate, document: dict[str, Any], day: date) -> dict[str, Any]:
-    statuses = [c["status"] for c in document["checks"]]
+def verification(found: Examined) -> dict[str, Any]:
+    """The outcome as an entry of the log: counts only."""
+    statuses = [c.status for c in found.checks]
     return make(
-        "verification", estate.name, ok=document["ok"], clean=document["clean"],
+        "verification", found.estate.name, ok="failed" not in statuses,
+        clean=set(statuses) <= {"ok"},
         checks=[
             {"check": s, "status": s, "count": statuses.count(s)} for s in sorted(set(statuses))
         ],
-        estate_digest=estate.digest, as_of=day.isoformat(), held=statuses.count("held"),
+        estate_digest=found.estate.digest, as_of=found.day.isoformat(), held=statuses.count("held"),
         unknown=statuses.count("unknown"), failed=statuses.count("failed"),
     )  # fmt: skip

@@ -43,7 +43,7 @@ def shade(people: int, ends: Sequence[int]) -> int:
 
 def world(people: Mapping[str, int], stores: Sequence[Mapping[str, Any]], words: Words) -> str:
     """The figure: map, legend, and what it cannot draw. `people` by ISO code."""
-    drawn = _world()
+    drawn = outlines()
     ends = steps(max(people.values(), default=0))
     shapes = []
     for code, path in drawn["paths"].items():
@@ -69,7 +69,8 @@ def world(people: Mapping[str, int], stores: Sequence[Mapping[str, Any]], words:
 
 
 @cache
-def _world() -> dict[str, Any]:
+def outlines() -> dict[str, Any]:
+    """`paths`: the outline of each country by ISO code; `middles`: where a mark for it goes."""
     text = resources.files("domicile.survey").joinpath("map_world.json").read_text("utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
@@ -97,9 +98,9 @@ def _places(stores: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, 
 def _pins(stores: Sequence[Mapping[str, Any]], words: Words) -> str:
     pins = []
     for number, (code, here) in enumerate(_places(stores).items(), 1):
-        if code not in _world()["middles"]:
+        if code not in outlines()["middles"]:
             continue
-        x, y = _world()["middles"][code]
+        x, y = outlines()["middles"][code]
         names = escape(f"{', '.join(s['name'] for s in here)}: {words.country(code)}")
         pins.append(
             f'<g class="pin" transform="translate({x} {y})"><g><title>{names}</title>'
@@ -136,7 +137,7 @@ def _stores(stores: Sequence[Mapping[str, Any]], words: Words) -> str:
 
 
 def _missing(people: Mapping[str, int], words: Words) -> str:
-    missing = [c for c in people if c not in _world()["middles"]]
+    missing = [c for c in people if c not in outlines()["middles"]]
     if not missing:
         return ""
     named = ", ".join(f"{words.country(c)} ({words.number(people[c])})" for c in sorted(missing))
