@@ -103,7 +103,7 @@ def test_a_forged_rotation_is_refused(made: dict[str, Any], index: int, said: st
     with pytest.raises(EvidenceError, match=said):
         follow(KEY.verifier, made, index)
     with pytest.raises(verifier.Wrong):
-        verifier.rotated(verifier.Key.read(str(KEY.verifier)), made, index)
+        verifier.Key.read(str(KEY.verifier)).rotated(made, index)
 
 
 def test_a_rotation_that_only_the_new_key_signed_is_found_in_a_log(tmp_path: Path) -> None:

@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from domicile.counted import counted
+from domicile.evidence.bulk import CHECKPOINT
 from domicile.evidence.cosign import cosign
 from domicile.evidence.keys import VerifierKey
 from domicile.evidence.kinds import NAME, STATES, make
 from domicile.evidence.log import Log
 from domicile.evidence.note import Checkpoint, cosignatures, parse_note
 from domicile.evidence.place import log_files, open_log, state_directory, verifier_path
-from domicile.evidence.reader import CHECKPOINT, read_file
+from domicile.evidence.reader import read_file
 from domicile.evidence.verify import verify_directory
 from domicile.plan.needs import needs
 from domicile.plan.verify import Checked, Examined, examine, verification
