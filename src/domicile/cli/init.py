@@ -124,6 +124,7 @@ def _show(
     proposal: Proposal, named: Sequence[Named], file: Path | None, shown: bool, out: Output
 ) -> None:
     from domicile.survey.propose_model import UNKNOWN_COUNTRY, UNKNOWN_OPERATOR
+    from domicile.survey.propose_text import without_home
 
     if shown or file is None:
         return
@@ -145,6 +146,11 @@ def _show(
     nobodys = [s.name for s in proposal.stores if s.operator == UNKNOWN_OPERATOR]
     if nobodys:
         out.say(f"Say in it who runs {', '.join(nobodys)}: until then no mandate trusts them.")
+    for holds in without_home(proposal.stores):
+        out.say(
+            f"Nothing of {holds} can be moved yet: it is in one store. Add its home under stores"
+            " (an example is in the file), or name both stores here."
+        )
     unknown = [s.name for s in proposal.stores if s.country == UNKNOWN_COUNTRY]
     if unknown:
         out.say(f"Say in it where {', '.join(unknown)} stands; then run `domicile check`.")

@@ -70,7 +70,8 @@ def normalise(url: str, directory: Path, written: str = "") -> str:
         known = "; ".join(SCHEMES.values())
         plain = colon and (written or url).lower().startswith(f"{scheme}:")
         got = f"the scheme '{scheme[:20]}'" if plain else "a scheme that is not known, or none"
-        raise UrlFormatError(f"got {got}, expected one of: {known}")
+        hint = "" if colon else _as_url(url, directory)
+        raise UrlFormatError(f"got {got}, expected one of: {known}", hint=hint)
     if scheme in ("postgresql", "postgres"):
         return _server(f"postgresql:{rest}")
     if scheme == "memory":
@@ -115,6 +116,14 @@ def place(url: str) -> str:
         return f"postgresql://{host}:{port}/{parts.path.lstrip('/') or query.get('dbname', '')}"
     scheme, _, path = url.partition("://")
     return f"{scheme}://{Path(path).resolve()}" if path else url
+
+
+def _as_url(path: str, directory: Path) -> str:
+    """What to write for a plain path, when there is something."""
+    there = directory / path
+    if there.is_dir():
+        return f"for that folder write file:{path}"
+    return f"for that file write sqlite:{path}" if there.is_file() else ""
 
 
 def _server(url: str) -> str:

@@ -62,8 +62,8 @@ class ApplicationProposal:
         self.tables = attachments(self.application, self._known(), self.links, people)
         self.subjects = [self._with_paths(s, people) for s in self.subjects]
         self.notes += [
-            f"{column} holds countries too, but no path leads there from a register: not one row"
-            " for each person"
+            f"{column} holds countries too, but no path leads there from a register: of one person"
+            " there may be several rows, or none"
             for column in places.unreached(self.application, self.routed)[:5]
         ]
         declared = self._estate()
@@ -90,7 +90,7 @@ class ApplicationProposal:
     def _subject(
         self, candidate: Candidate, why: str, *, active: bool, guessed: bool
     ) -> ProposedSubject:
-        name = subject_name(candidate.table)
+        name = subject_name(candidate.table, self.application.prefix)
         if name in {s.name for s in self._known()}:
             name = f"{name}_of_{self.application.holds}"
         because = candidate.because + (f"; {why}" if why else "")
@@ -122,24 +122,32 @@ class ApplicationProposal:
             ):
                 why = f"fewer signs of a register than {top.table}: uncomment it if it is one"
                 self.subjects.append(self._subject(candidate, why, active=False, guessed=False))
+            elif top.referring and not candidate.referring:
+                why = f"nothing refers to it, unlike {top.table} (a list of administrators, of"
+                why += " addresses for mail?): uncomment it if its people are protected too"
+                self.subjects.append(self._subject(candidate, why, active=False, guessed=False))
             else:
                 self.subjects.append(self._subject(candidate, "", active=True, guessed=True))
 
     def _without_register(self, graph: Graph, top: Candidate) -> list[str]:
         """Tables that describe people who may have no row in the register."""
         said = []
-        for candidate in self.candidates:
-            seen = self.application.seen[candidate.table]
-            for edge in graph.edges[candidate.table]:
+        holds = {c.table: c.holds for c in self.candidates}
+        for table, seen in self.application.seen.items():
+            if "user.contact.email" not in seen.categories() and table not in holds:
+                continue
+            for edge in graph.edges[table]:
                 if edge.parent != top.table or edge.child == top.table:
                     continue
-                if not seen.sampled or edge.json:
+                if not seen.sampled or edge.json or edge.where:
                     continue
-                filled = len(seen.samples[edge.columns[0]])
+                # In many applications 0 stands for nobody.
+                filled = sum(value != "0" for value in seen.samples[edge.columns[0]])
                 if filled < seen.sampled:
                     said.append(
-                        f"{graph.name(candidate.table)} describes people"
-                        f" ({', '.join(candidate.holds)}) of whom {seen.sampled - filled} of"
+                        f"{graph.name(table)} describes people"
+                        f" ({', '.join(holds.get(table, ('e-mail',)))}) of whom"
+                        f" {seen.sampled - filled} of"
                         f" {seen.sampled} sampled have no row in {graph.name(top.table)}:"
                         " nobody's residence is known for those"
                     )

@@ -41,7 +41,8 @@ def estate(
 def subject_of(link: ProposedLink, subjects: Iterable[ProposedSubject]) -> str:
     """The active subject whose key the link's values are; "" when there is none."""
     for subject in subjects:
-        same = (subject.register, subject.key) == (link.target.table, (link.target.column,))
+        key = (link.target.column, *link.more_to)
+        same = (subject.register, subject.key) == (link.target.table, key)
         if same and subject.active:
             return subject.name
     return ""
@@ -49,10 +50,13 @@ def subject_of(link: ProposedLink, subjects: Iterable[ProposedSubject]) -> str:
 
 def _link(link: ProposedLink, subjects: Sequence[ProposedSubject]) -> model.Link | None:
     """Across applications only a subject can be referred to."""
+    where = tuple((column, (text,)) for column, text in link.where)
     if name := subject_of(link, subjects):
-        return model.Link(link.source, subject=name)
+        return model.Link(link.source, subject=name, more=link.more, where=where)
     if link.source.table.holds == link.target.table.holds:
-        return model.Link(link.source, target=link.target)
+        return model.Link(
+            link.source, target=link.target, more=link.more, more_to=link.more_to, where=where
+        )
     return None
 
 

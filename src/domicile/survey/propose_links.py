@@ -16,16 +16,21 @@ from domicile.counted import counted
 from domicile.estate.model import ColumnName
 from domicile.stores.base import Session
 from domicile.stores.schema import Column, ForeignKey
+from domicile.survey.propose_composite import composite
 from domicile.survey.propose_estate import COUNTED
 from domicile.survey.propose_model import ProposedLink, Reason
+from domicile.survey.propose_polymorphic import polymorphic
 from domicile.survey.propose_read import Application, Reading, Seen
-from domicile.survey.propose_targets import LIKE_A_PERSON, Target, Targets
+from domicile.survey.propose_targets import LIKE_A_PERSON, LIKE_A_TABLE, Target, Targets
 
 SURE: Final = 0.9
 """Share of sampled values that must exist at the target for a link to be proposed."""
 
 FEW: Final = 5
 """Fewer different values than this prove nothing: the link is written as a comment."""
+
+SMALL: Final = 20
+"""Rows of a table that few different values refer to, since there are not more."""
 
 WORTH_SAYING: Final = 0.5
 """From this share on, a link that is not proposed is mentioned."""
@@ -50,8 +55,12 @@ def links(
             if len(t.identity) == 1 and (application.holds, t.name) not in keys
         )]
     )  # fmt: skip
+    found += composite(reading, application)
     for seen in application.seen.values():
         keyed = {c for k in seen.table.foreign_keys for c in k.columns}
+        typed = list(polymorphic(reading, application, seen))
+        found += typed
+        keyed |= {k.source.column for k in typed}
         for column in seen.table.columns:
             if column.name in keyed or column.generated:
                 continue
@@ -81,9 +90,10 @@ def _by_email(
                 source = ColumnName(application.name(name), column)
                 to = Target(application, target.table, one, target.score)
                 link = _judge(reading, source, to, values, _EMAIL) if one else None
-                fits += [link] if link and link.active else []
+                fits += [link] if link else []
+            sure = [link for link in fits if link.active]
             # In two registers alike: whose they are cannot be told.
-            said += [replace(link, active=len(fits) == 1) for link in fits]
+            said += [replace(link, active=len(sure) == 1) for link in sure or fits[:1]]
     return said
 
 
@@ -170,7 +180,10 @@ def _of_column(
     values = set(seen.samples.get(column.name, ()))
     if not values or column.kind not in ("int", "numeric", "uuid", "text"):
         return []
-    ways = list(targets.named(column.name))
+    if column.kind == "int" and values != {"0"}:
+        values.discard("0")  # in many applications it stands for nobody
+    child = application.words(seen.table.name)
+    ways = list(targets.named(column.name, child, bare=column.kind in ("int", "uuid")))
     if column.kind == "uuid":  # hardly ever in two places by chance, whatever its name
         ways += [(t, "") for t in targets.registers if t not in [w for w, _ in ways]]
     source = ColumnName(application.name(seen.table.name), column.name)
@@ -233,14 +246,20 @@ def _judge(
     share = there / len(values)
     if share < WORTH_SAYING:
         return None
-    active = share >= SURE and len(values) >= FEW
+    rows = target.application.seen[target.table].rows
+    # A table of few rows is referred to by few values: reference data, such as realms or groups.
+    small = rows <= SMALL and share == 1 and not target.register and named.startswith("named a")
+    active = share >= SURE and (len(values) >= FEW or small)
     because = (
         f"{named or 'a uuid as in'} {target.application.name(target.table)}; "
-        f"{there} of {len(values)} different values sampled exist there ({share:.0%})"
+        f"{there} of {counted(len(values), 'different value')} sampled"
+        f" {'exists' if len(values) == 1 else 'exist'} there ({share:.0%})"
     )
+    if len(values) < FEW and active:
+        because += f", and it has {counted(rows, 'row')}"
     if not active:
         because += "; too few to be sure" if len(values) < FEW else "; the others do not"
-    guessed = share < 1 or named in ("", LIKE_A_PERSON, _EMAIL)
+    guessed = share < 1 or named in ("", LIKE_A_PERSON, LIKE_A_TABLE, _EMAIL)
     return ProposedLink(source, target.name, Reason(because, guessed), active)
 
 

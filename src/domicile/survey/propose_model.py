@@ -74,6 +74,21 @@ class ProposedLink:
     reason: Reason
     active: bool = True
     to: str = ""  # as written: the name of the subject whose key it is, or the column
+    more: tuple[str, ...] = ()  # further columns of the source's table: a key of several
+    more_to: tuple[str, ...] = ()  # and of the target's
+    where: tuple[tuple[str, str], ...] = ()  # only rows with this text in that column
+
+    @property
+    def sources(self) -> list[str]:
+        """All referring columns as the estate names them."""
+        table = self.source.table
+        return [str(self.source), *(str(ColumnName(table, c)) for c in self.more)]
+
+    @property
+    def targets(self) -> list[str]:
+        """All columns referred to, likewise."""
+        table = self.target.table
+        return [str(self.target), *(str(ColumnName(table, c)) for c in self.more_to)]
 
 
 @dataclass(frozen=True)
@@ -122,7 +137,9 @@ class Proposal:
             ],
             "subjects": [_subject(s) for s in self.subjects],
             "links": [
-                {"from": str(k.source), "to": k.to, "active": k.active, **k.reason.document()}
+                {"from": k.sources if k.more else str(k.source),
+                 "to": k.targets if k.more and k.to == str(k.target) else k.to,
+                 "where": dict(k.where), "active": k.active, **k.reason.document()}
                 for k in self.links
             ],
             "tables": [

@@ -99,6 +99,11 @@ def residences(
         )
     )
     best = [_proposed(each) for each in found]
+    own = _several(application, graph, register)
+    if found and found[0].route.doubt == 1 and own:
+        why = f"; {', '.join(own)} would be the person's own, but may be several of one person"
+        first = ProposedPath(best[0].path, Reason(best[0].reason.because + why, True))
+        return None, (first, *best[1:5])
     if not found or found[0].route.doubt == 2 or found[0].purpose == 2:
         return None, tuple(best[:5])
     rest = tuple(best[1:6])
@@ -109,6 +114,18 @@ def residences(
             best[0].path, Reason(reason.because + "; other routes are named below", True)
         )
     return best[0], rest
+
+
+def _several(application: Application, graph: Graph, register: str) -> list[str]:
+    """Addresses with a country that refer to the register, of which one person may have several."""
+    return [
+        f"{application.name(edge.child)}.{each.column}"
+        for edge in graph.into(register)
+        if not (edge.json or edge.where or graph.unique(edge))
+        and (seen := application.seen[edge.child]).about.address
+        for each in _countries(seen, Route((), (edge.child,)))
+        if each.purpose < 2
+    ]
 
 
 def unreached(application: Application, routed: Iterable[Route]) -> list[str]:
@@ -166,11 +183,17 @@ def _onward(
 
 def forward(graph: Graph, table: str, edge: Edge) -> Hop | None:
     """The hop that names this edge and no other, if there is one."""
+    if edge.where:
+        return None  # it leads somewhere for some rows only
+    others = [e for e in graph.edges[table] if not (e.subject or e.json or e.where)]
     for name in (edge.columns[0] if len(edge.columns) == 1 else "", edge.name):
-        fits = [e for e in graph.edges[table] if not e.subject and
-                (e.columns == (name,) or e.name == name)]  # fmt: skip
+        fits = [e for e in others if e.columns == (name,) or e.name == name]
         if name and fits == [edge]:
             return Hop(name)
+    if len(edge.columns) > 1:  # named by a column that no other key has
+        for name in reversed(edge.columns):
+            if [e for e in others if name in e.columns or e.name == name] == [edge]:
+                return Hop(name)
     return None
 
 

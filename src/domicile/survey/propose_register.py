@@ -16,6 +16,10 @@ from domicile.survey.propose_words import EMPLOYEES, NOISE, PASSING
 ENOUGH: Final = 6.0
 """The least score of a register: a table named after people with an e-mail address has 7."""
 
+STRANGERS: Final = 1.2
+"""By so many times the rows of a table outnumber those who log in, when not all of its rows are
+theirs: remote accounts, people who were only mentioned."""
+
 _PARTS: Final = (
     # what a column says, as a prefix of its category; points; in words
     ("user.contact.email", 4.0, "e-mail"),
@@ -43,6 +47,11 @@ class Candidate:
     employees: bool = False
     passing: bool = False  # named as requests, copies or public figures are
     under: list[str] = field(default_factory=list)  # candidates that its rows refer to
+
+    @property
+    def logs_in(self) -> bool:
+        """Whether its people have a password and an address: an account of this application."""
+        return {"password", "e-mail"} <= set(self.holds)
 
     @property
     def because(self) -> str:
@@ -74,15 +83,25 @@ def candidates(application: Application, references: dict[str, set[str]]) -> lis
     for candidate in found:
         for other in candidate.under:
             mutual = candidate.table in by_table[other].under
-            few = application.seen[other].rows < 0.5 * application.seen[candidate.table].rows
+            mine, theirs = application.seen[candidate.table].rows, application.seen[other].rows
+            few = theirs < 0.5 * mine
+            # Users log in; of the accounts or persons that they refer to, many may be strangers'.
+            strangers = candidate.logs_in and theirs > STRANGERS * mine
+            if strangers and not by_table[other].logs_in and not mutual:
+                ranks[candidate.table] = max(ranks[candidate.table], ranks[other] + 0.5)
+                continue
             if not by_table[other].employees and not mutual and not few:
                 ranks[other] = max(ranks[other], ranks[candidate.table] + 0.5)
     return sorted(found, key=lambda c: (-ranks[c.table], c.table))
 
 
-def subject_name(table: str) -> str:
-    """A subject's name from its register's: `tbl_Kunden` → kunden."""
+def subject_name(table: str, prefix: str = "") -> str:
+    """A subject's name from its register's: `tbl_Kunden` → kunden. `prefix`: of all tables."""
     parts = list(names.words(table))
+    if len(parts) > 1 and parts[0] == prefix:
+        parts = parts[1:]
+    if len(parts) > 1 and parts[-1] in ("entity", "tbl", "table"):
+        parts = parts[:-1]
     while len(parts) > 1 and parts[0] in NOISE:
         parts = parts[1:]
     return "_".join(parts) or "person"

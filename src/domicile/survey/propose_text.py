@@ -73,6 +73,31 @@ def _stores(stores: Sequence[ProposedStore]) -> Iterator[str]:
         yield f"    holds: {scalar(store.holds)}"
         if store.schema:
             yield f"    schema: {scalar(store.schema)}"
+    for holds in without_home(stores):
+        yield from _home(next(s for s in stores if s.holds == holds))
+
+
+def without_home(stores: Sequence[ProposedStore]) -> list[str]:
+    """The labels of which there is one store only, so that nothing of it can be moved."""
+    labels = [s.holds for s in stores]
+    return [label for label in dict.fromkeys(labels) if labels.count(label) == 1]
+
+
+def _home(store: ProposedStore) -> Iterator[str]:
+    """A home for what a store holds, as an example to fill in and uncomment."""
+    url = {"sqlite": "sqlite:home.db", "file": "file:home"}.get(
+        store.url.partition(":")[0].lower(), "postgresql://me@db.example/home"
+    )
+    text = (
+        f"{store.holds} is in one store only, so nothing of it can be moved. Add the one where"
+        " protected people's data should rest: an empty one, or one with the same tables"
+    )
+    yield from _comment(text, "  ")
+    yield "  # home:"
+    yield f"  #   url: {json.dumps(url)}"
+    yield "  #   country: US"
+    yield "  #   operator: Trusted Custodian Inc"
+    yield f"  #   holds: {scalar(store.holds)}"
 
 
 def _subjects(subjects: Sequence[ProposedSubject]) -> Iterator[str]:
@@ -113,7 +138,23 @@ def _links(links: Sequence[ProposedLink]) -> Iterator[str]:
     for link in links:
         off = "" if link.active else "# "
         yield from _reason(link.reason, "  ", link.active)
-        yield f"  {off}- {{from: {scalar(str(link.source))}, to: {scalar(link.to)}}}"
+        several = bool(link.more) and link.to == str(link.target)
+        source = _several(link.sources) if link.more else scalar(str(link.source))
+        to = _several(link.targets) if several else scalar(link.to)
+        said = ", ".join(f"{_key(column)}: {scalar(text)}" for column, text in link.where)
+        where = f", where: {{{said}}}" if said else ""
+        yield f"  {off}- {{from: {source}, to: {to}{where}}}"
+
+
+def _several(names: Sequence[str]) -> str:
+    return f"[{', '.join(scalar(name) for name in names)}]"
+
+
+def _key(column: str) -> str:
+    """A column as a key of a mapping: exactly what it is, but for one that begins with a quote."""
+    if column.startswith('"'):
+        column = '"' + column.replace('"', '""') + '"'
+    return scalar(column)
 
 
 def _tables(tables: Sequence[ProposedTable]) -> Iterator[str]:

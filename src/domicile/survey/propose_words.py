@@ -68,6 +68,13 @@ ACTS: Final = _set("""
 PLAIN: Final = _set("user account member customer person profile client klant gebruiker kunde")
 """Who a row belongs to, when nobody else is named."""
 
+FACED: Final = _set("""
+    recipient recipients receiver addressee followee followed invitee assignee blocked mentioned
+    moderator approver handler modifier editor updater related destinataire destinatario ontvanger
+    empfaenger bestemming geadresseerde
+""")
+"""Names of columns that hold a person who is no author, and mean nothing else than a person."""
+
 ACTED_UPON: Final = _set("""
     target recipient receiver to flagged reported subject mentioned next assigned assignee
     moderator approved approver handled handler followed followee blocked invitee reply parent
