@@ -11,8 +11,6 @@ at each deadline    said), so that decisions are not kept waiting
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import signal
 import sqlite3
 import sys
 import time
@@ -41,6 +39,7 @@ from domicile.estate.load import load_estate
 from domicile.estate.model import Estate
 from domicile.evidence import kinds, place
 from domicile.law.load import load_mandates
+from domicile.workers import workers
 
 LOOK = 0.5
 WRITE = 1.0
@@ -284,10 +283,9 @@ class Enforcer:
     async def _judging(self) -> None:
         """Judge every device each minute, at each deadline and after each change, in a process of
         its own."""
-        context = multiprocessing.get_context("spawn")
         loop = asyncio.get_running_loop()
         while True:  # a pool whose process died does nothing more: a new one after a failure
-            with ProcessPoolExecutor(1, mp_context=context, initializer=_quiet) as pool:
+            with workers(1) as pool:
                 done = True
                 while done:
                     now = self.clock()
@@ -310,8 +308,3 @@ class Enforcer:
 
 def _judge(estate_file: Path, now: datetime) -> int:
     return len(settle_now(estate_file, now))
-
-
-def _quiet() -> None:
-    """Control-C is for the process that serves."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -19,7 +19,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from domicile.durable.files import sync
 from domicile.errors import EvidenceError
 from domicile.evidence import merkle
 from domicile.evidence.merkle import HASH_SIZE, complete_root
+from domicile.workers import workers
 
 DESCRIPTION = "tree.json"
 """What the tree is of; written last, so that a tree without it is none."""
@@ -210,8 +210,7 @@ class _Pool:
                 yield function(*task)
             return
         if self._executor is None:
-            # Spawned: a fork would copy locks of threads that others started here.
-            self._executor = ProcessPoolExecutor(self._number, mp_context=get_context("spawn"))
+            self._executor = workers(self._number)
         running: set[Future[Any]] = {self._executor.submit(function, *t) for t in (first, second)}
         for task in rest:
             if len(running) > 2 * self._number:
