@@ -95,8 +95,11 @@ class End(Protocol):
         """Let nobody else write the table until the end of the transaction."""
         ...
 
-    def lock(self, select: str, alias: str) -> int:
-        """Lock the rows of a SELECT until the end of the transaction; how many they are."""
+    def lock(self, select: str, alias: str, *, shared: bool = False) -> int:
+        """Lock the rows of a SELECT until the end of the transaction; how many they are.
+
+        `shared`: others may go on to refer to them, and may not change or delete them.
+        """
         ...
 
     def committed(self, mark: str) -> bool | None:

@@ -68,7 +68,7 @@ class LakeEnd:
     def lock_table(self, table: str) -> None:
         """Files that others add are not in the session's list."""
 
-    def lock(self, select: str, alias: str) -> int:
+    def lock(self, select: str, alias: str, *, shared: bool = False) -> int:
         return 0
 
     def committed(self, mark: str) -> bool | None:

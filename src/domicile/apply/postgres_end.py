@@ -149,9 +149,10 @@ class PostgresEnd:
             f"LOCK TABLE {self.session.dialect.table(table)} IN SHARE ROW EXCLUSIVE MODE"
         )
 
-    def lock(self, select: str, alias: str) -> int:
+    def lock(self, select: str, alias: str, *, shared: bool = False) -> int:
+        how = "SHARE" if shared else "UPDATE"
         return int(
-            self.session.query(f"SELECT count(*) FROM ({select} FOR UPDATE OF {alias}) l")[0][0]
+            self.session.query(f"SELECT count(*) FROM ({select} FOR {how} OF {alias}) l")[0][0]
         )
 
     def committed(self, mark: str) -> bool | None:

@@ -59,6 +59,8 @@ class Removal:
         self.skip: dict[str, str] = {}
         self.upto = 0  # greatest number of a person in the batches that are not gone yet
         self.deciding = self._decides()
+        self.telling: dict[str, str] = {}
+        """Of the open transaction, rows outside of the batch that tell whose its rows are."""
         self.done: set[int] = set()  # batches that are gone
         self.rows: dict[str, int] = {}  # how many rows of each table are gone
         self._rows: dict[str, int] = {}  # … in the open transaction
@@ -101,6 +103,7 @@ class Removal:
             if self.source.concurrent:
                 self.source.give_way()
                 self._lock(span, self.move.keyed)
+                self.telling = self._lock_above(span) if self.home is None else {}
                 pointed = self._newly_pointed(span)
                 elsewhere = "" if pointed else self._elsewhere()
                 above = {} if pointed or elsewhere else self._above()
@@ -329,6 +332,53 @@ class Removal:
                 free = self._free(table, span) if route.listed else span
                 self.source.lock(f"SELECT 1 FROM {route.source} WHERE {free}", "t")
 
+    def _lock_above(self, span: str) -> dict[str, str]:
+        """The rows outside of the batch that tell whose its rows are, up every way, locked: who
+        they belong to may not change until what hangs on them is gone. An erasure leaves nothing
+        that could still go to another; a move has it at home.
+        """
+        found: dict[str, str] = {}
+        if len(self.move.ranges) == 1 and not self.outcome.verdicts.held:
+            return found  # whatever is above goes in this batch, and is locked
+        waiting = [
+            (t, f"(SELECT g.* FROM {g} g WHERE {self._free(t, span)})")
+            for t, g in self.closure.going.items()
+        ]
+        while waiting:
+            child, rows = waiting.pop()
+            for edge in self.graph.edges[child]:
+                if edge.subject or not self.graph.passes(edge):
+                    continue
+                parent = edge.parent
+                known = [f"(SELECT g.* FROM {g} g WHERE {self._free(parent, span)})"
+                         for g in [self.closure.going.get(parent)] if g]  # fmt: skip
+                known += [found[parent]] if parent in found else []
+                match = " AND ".join(f"x.{k} = a.{k}" for k in self.shapes.labels(parent))
+                fresh = "".join(
+                    f" AND NOT EXISTS (SELECT 1 FROM {k} x WHERE {match})" for k in known
+                )
+                above = self.work.create(
+                    f"SELECT a.* FROM (SELECT DISTINCT {self.shapes.named(parent, 'p')} "
+                    f"FROM {rows} c JOIN {self.session.dialect.table(child)} t "
+                    f"ON {self.shapes.same(child, 't', 'c')} "
+                    f"JOIN {self.session.dialect.table(parent)} p "
+                    f"ON {self.shapes.refers(edge, 't', 'p')}) a WHERE 1 = 1{fresh}"
+                )
+                if self.work.any(above):
+                    both = [above, found[parent]] if parent in found else [above]
+                    found[parent] = self.work.create(
+                        " UNION ".join(f"SELECT * FROM {rows}" for rows in both)
+                    )
+                    waiting.append((parent, above))
+        for table in self.move.keyed:
+            if table in found:
+                self.source.lock(
+                    f"SELECT 1 FROM {self.session.dialect.table(table)} t "
+                    f"JOIN {found[table]} g ON {self.shapes.same(table, 't', 'g')}",
+                    "t", shared=True,
+                )  # fmt: skip
+        return found
+
     def _newly_pointed(self, span: str) -> Found:
         """Rows of the batch that rows written since the survey refer to."""
         found: Found = {}
@@ -400,6 +450,15 @@ class Removal:
             )
             if rows:
                 found[table] = rows
+        for table, above in self.telling.items():  # of which some do not go at all
+            rows = self.session.query(
+                f"SELECT {self._texts(table)} FROM {above} g "
+                f"JOIN {self.session.dialect.table(table)} t "
+                f"ON {self.shapes.same(table, 't', 'g')} "
+                f"WHERE NOT ({self.source.unchanged('t', self.seen)})"
+            )
+            if rows:
+                found[table] = [*{*found.get(table, []), *rows}]
         return found
 
     def _below(self, changed: Found) -> Found:

@@ -93,7 +93,7 @@ class SqliteEnd:
     def lock_table(self, table: str) -> None:
         return None
 
-    def lock(self, select: str, alias: str) -> int:
+    def lock(self, select: str, alias: str, *, shared: bool = False) -> int:
         return int(self.session.query(f"SELECT count(*) FROM ({select}) l")[0][0])
 
     def committed(self, mark: str) -> bool | None:
