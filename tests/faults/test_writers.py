@@ -100,17 +100,22 @@ def key(table: str, row: Row) -> str:
     return ",".join(str(row[0]).strip("()").split(",")[: len(KEYS[table])])
 
 
+def by_row(place: Place) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """What the writers tried, by table and key, in its order."""
+    last: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for change in changes(place.directory):
+        row = change["row"]
+        name = ",".join(map(str, row)) if isinstance(row, list) else str(row)
+        last.setdefault((change["table"], name), []).append(change)
+    return last
+
+
 def check(bench: Bench, place: Place) -> None:
     """No acknowledged change is lost, none that was deleted is back, the others' rows are whole."""
     source, home = place.contents()
     texts = {t: [str(r[0]) for r in source[t] + home[t]] for t in source}
     keys = {t: {key(t, r) for r in source[t] + home[t]} for t in KEYS if KEYS[t]}
-    made = changes(place.directory)
-    last: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for change in made:
-        row = change["row"]
-        name = ",".join(map(str, row)) if isinstance(row, list) else str(row)
-        last.setdefault((change["table"], name), []).append(change)
+    last = by_row(place)
     counted = 0
     for (table, name), entries in last.items():
         done = [e for e in entries if e["state"] == "done" and e["rows"]]
@@ -157,3 +162,51 @@ def test_no_acknowledged_change_is_lost(bench: Bench, killed: bool) -> None:
     assert codes
     check(bench, place)
     bench.drop(place)
+
+
+def test_erasure_takes_nothing_that_came_to_somebody_else(bench: Bench) -> None:
+    """The same writers, beside an erasure of everybody in the US: who stays keeps every row, those
+    too that were given to them under way, with all that was acknowledged."""
+    place, still = bench.place(), bench.place()
+    for each in (place, still):
+        law = each.directory / "mandates" / "us-home.yaml"
+        law.write_text(
+            law.read_text()
+            .replace("move", "erase")
+            .replace("country: [US]}, o", "country: [NL]}, o")
+        )
+    assert still.run("plan", "-o", str(still.plan)) == 0, still.output()
+    assert still.apply() == 0, still.output()
+    outcome, (before, _) = still.contents()[0], bench.before
+    stays = {key("account", r) for r in outcome["account"] if r in before["account"]}
+    with writing(place):
+        codes = rounds(place, time.monotonic() + SECONDS, random.Random(5))
+    settle(place)
+    assert codes
+    source, _ = place.contents()
+    there = {t: {key(t, r): str(r[0]) for r in source[t]} for t in KEYS if KEYS[t]}
+    last, counted = by_row(place), 0
+    for (table, name), entries in last.items():
+        done = [e for e in entries if e["state"] == "done" and e["rows"]]
+        if not done or entries[-1]["state"] == "unknown" or not KEYS[table]:
+            continue
+        final = done[-1]
+        theirs = table in ("account", "track", "video") or final["what"] == "insert"
+        if final["what"] == "delete" or not theirs or str(final["person"]) not in stays:
+            continue
+        counted += 1
+        assert name in there[table], f"{table} {name} was somebody's who stays: {entries}"
+        if final["what"] == "update":
+            assert str(final["value"]) in there[table][name], (table, name, entries)
+    assert counted > 20
+    for table in KEYS:
+        touched = {name for of, name in last if of == table}
+        if KEYS[table]:
+            lost = (set(outcome[table]) & set(before[table])) - set(source[table])
+            assert {key(table, row) for row in lost} <= touched, f"{table}: {lost}"
+    # And nobody who was to be erased is left, but for stubs.
+    gone = {str(r[0]) for r in before["account"] if key("account", r) not in stays}
+    assert not gone & {str(r[0]) for r in source["account"]}
+    assert not broken_keys(place.source)
+    for each in (place, still):
+        bench.drop(each)

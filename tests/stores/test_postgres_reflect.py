@@ -202,3 +202,17 @@ def test_binary_copy_is_not_used_where_it_names_types_by_number(
     url = database(pg15)
     pg15.psql(url.rsplit("/", 1)[1], "--set=ON_ERROR_STOP=1", stdin=SCHEMA)
     assert store_at(url).reflected().text_copy == {"kinds"}
+
+
+def test_large_objects_stay_where_they_are(pg15: TestServer, database: MakeDatabase) -> None:
+    """A row names its large object by a number: the object would be left behind."""
+    url = database(pg15)
+    pg15.psql(
+        url.rsplit("/", 1)[1],
+        stdin="CREATE DOMAIN lo AS oid; CREATE TABLE scan (id int, f lo); "
+        "CREATE TABLE plain (id int, f oid); INSERT INTO plain VALUES (1, 4294967295); "
+        "INSERT INTO scan VALUES (1, lo_from_bytea(0, 'x')), (2, NULL);",
+    )
+    tables = store_at(url).reflect().tables
+    assert tables["plain"].blocks == ()
+    assert [b.split(", ")[0] for b in tables["scan"].blocks] == ["column f refers to large objects"]

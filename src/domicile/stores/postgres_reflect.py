@@ -1,4 +1,8 @@
-"""PostgreSQL's catalogue as our schema: set queries over pg_catalog, no row of a table is read."""
+"""PostgreSQL's catalogue as our schema: set queries over pg_catalog.
+
+No row of a table is read, but for whether a column of type oid names large objects, where there are
+any in the database.
+"""
 
 from __future__ import annotations
 
@@ -156,6 +160,13 @@ SELECT r.ev_class, r.rulename, true FROM pg_rewrite r JOIN pg_class c ON c.oid =
  ORDER BY 1, 2"""
 
 
+_LARGE = "SELECT EXISTS (SELECT FROM pg_largeobject_metadata) AND $1::text IS NOT NULL"
+
+_LARGE_OF = """
+SELECT EXISTS (SELECT FROM {table} t JOIN pg_largeobject_metadata m ON m.oid = t.{column}::oid)
+   AND $1::text IS NOT NULL"""
+
+
 @dataclass
 class Reflected:
     """The schema, and what only PostgreSQL's own code needs beside it."""
@@ -192,6 +203,7 @@ def reflect(query: Query, schema: str) -> Reflected:
             kinds[names[root]] = (estimate, kinds[names[root]][1])
     columns: dict[str, list[Column]] = defaultdict(list)
     text_copy: set[str] = set()
+    numbers: list[tuple[int, str]] = []  # columns of type oid
     for oid, name, written, base, typtype, category, *rest in query(_COLUMNS, schema):
         if oid not in names:
             continue
@@ -205,6 +217,8 @@ def reflect(query: Query, schema: str) -> Reflected:
         )  # fmt: skip
         if element >= FIRST_USER_OID:
             text_copy.add(names[oid])
+        if base == "oid":
+            numbers.append((oid, name))
     keys: dict[str, list[Key]] = defaultdict(list)
     for oid, name, primary, cols in query(_KEYS, schema):
         if oid in names:
@@ -224,6 +238,11 @@ def reflect(query: Query, schema: str) -> Reflected:
     for oid, said in query(_BLOCKS, schema):
         if oid in root_of:
             blocks[root_of[oid]].append(said)
+    for oid, column in _large(query, schema, names, numbers):
+        blocks[names[oid]].append(
+            f"column {column} refers to large objects, which are not carried with rows: "
+            "keep such files in bytea, or in a folder declared under `objects`"
+        )
     inherited = {names[r[0]] for r in query(_INHERITED, schema) if r[0] in names}
     foreign = _foreign_keys(query(_FOREIGN_KEYS, schema), names, root_of, parts)
     tables = {
@@ -236,6 +255,25 @@ def reflect(query: Query, schema: str) -> Reflected:
         for name in names.values()
     }  # fmt: skip
     return Reflected(Schema(tables, digest_of(tables)), text_copy, inherited)
+
+
+def _large(
+    query: Query, schema: str, names: dict[int, str], numbers: list[tuple[int, str]]
+) -> list[tuple[int, str]]:
+    """Of columns of type oid, those that refer to large objects; rows are read only where such
+    a column and any large object are."""
+    if not numbers or not query(_LARGE, schema)[0][0]:
+        return []
+
+    def quoted(name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
+    found: list[tuple[int, str]] = []
+    for oid, column in numbers:
+        table = f"{quoted(schema)}.{quoted(names[oid])}"
+        if query(_LARGE_OF.format(table=table, column=quoted(column)), schema)[0][0]:
+            found.append((oid, column))
+    return found
 
 
 def digest_of(tables: dict[str, Table]) -> str:
