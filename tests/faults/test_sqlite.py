@@ -88,3 +88,21 @@ def test_the_schema_is_as_before(files: SqliteBench) -> None:
     assert place.apply() == 0
     assert [sql(u, query) for u in (place.source, place.home)] == before
     files.drop(place)
+
+
+@pytest.mark.parametrize("change", ["CREATE INDEX later ON mood (word)", "VACUUM"])
+@pytest.mark.parametrize("deleted", [False, True], ids=["not deleted", "deleted"])
+def test_a_source_that_no_longer_tells(files: SqliteBench, change: str, deleted: bool) -> None:
+    """Cut off around the deletion's commit; then the application changes the schema, by whose
+    version SQLite would have told whether it was committed. What is at home stays there."""
+    place = files.place()
+    nth = files.point("State.write UPDATE batch SET state = 'deleting'")
+    commits = [n for n, p in enumerate(files.points, 1) if "SqliteEnd.commit" in p and n > nth]
+    form = "die_after" if deleted else "die_before"
+    assert place.apply({"nth": commits[0], "form": form}) == -9
+    with closing(sqlite3.connect(place.source.removeprefix(SQLITE))) as connection:
+        connection.execute(change)
+    files.nothing_lost(place)
+    place.resume((4, 5))
+    files.as_undisturbed(place)  # nothing is there twice either
+    files.drop(place)

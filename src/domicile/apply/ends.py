@@ -114,6 +114,10 @@ class End(Protocol):
         """The row is one of those that a mark of `pair_mark` was made for."""
         ...
 
+    def stands(self, mark: str) -> bool:
+        """Whether `of_pair` still finds those rows, and no others, by a mark of `pair_mark`."""
+        ...
+
     def fill(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> int:
         """Insert rows: canonical texts into PostgreSQL, Python's values into SQLite.
 

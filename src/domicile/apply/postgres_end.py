@@ -131,6 +131,9 @@ class PostgresEnd:
     def of_pair(self, alias: str, table: str, mark: str) -> str:
         return self.ours(alias, [mark])
 
+    def stands(self, mark: str) -> bool:
+        return True
+
     def place(self, table: str) -> str:
         if self.session.schema.tables[table].partitions:
             return ""

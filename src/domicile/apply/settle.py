@@ -56,7 +56,9 @@ def settle_moves(run: Run, cells: Mapping[str, Cell], ends: Mapping[str, End]) -
             continue
         committed = ends[batch.source].committed(batch.source_mark)
         if committed is None:
-            continue  # rows at home are then never taken back, and compared as before
+            # Rows at home are then never taken back, and compared as any others.
+            state.forget_copied(batch.home, batch.mark)
+            continue
         if committed:
             state.forget_copied(batch.home, batch.mark)
         state.end_deletion(batch.home, batch.mark, committed=committed)
@@ -104,8 +106,12 @@ def _settle_pairs(state: State, cells: Mapping[str, Cell], ends: Mapping[str, En
             continue
         deleted = ends[source].committed(source_mark)
         if deleted is None:
+            deleted = _deleted(cells[source], ends[source], ends[home], tables, mark)
+        if deleted is None or not (deleted or ends[home].stands(mark)):
             raise StoreUnreachable(
-                source, "it no longer knows whether a deletion of ours was committed",
+                source if deleted is None else home,
+                "it no longer knows whether a deletion of ours was committed" if deleted is None
+                else "its rows were numbered anew since a run of ours was cut off",
                 hint=f"compare {', '.join(tables)} at {source} and {home} by hand",
             )  # fmt: skip
         if not deleted:
@@ -117,6 +123,31 @@ def _settle_pairs(state: State, cells: Mapping[str, Cell], ends: Mapping[str, En
                         f"WHERE {end.of_pair('t', table, mark)}"
                     )
         state.end_pair(home, mark)
+
+
+def _deleted(cell: Cell, source: End, home: End, tables: list[str], mark: str) -> bool | None:
+    """Whether rows without a key are gone at the source, by looking: they went in one transaction,
+    all or none. None when some are there and some are not."""
+    work = Work(source.session, "gone")
+    there = found = 0
+    for table in tables:
+        shape = home.session.schema.tables[table]
+        columns = [
+            c.name for c in cell.graph.table(table).columns
+            if not c.generated and c.name in shape.names
+        ]  # fmt: skip
+        digests = home.session.stream(
+            f"SELECT DISTINCT {row_digest(home.session, table, 't', columns)} "
+            f"FROM {home.session.dialect.table(table)} t WHERE {home.of_pair('t', table, mark)}"
+        )
+        name = work.name()
+        there += source.session.load(name, [("d", "text")], (r for b in digests for r in b))
+        mine = row_digest(source.session, table, "t", columns)
+        found += work.count(
+            f"{source.session.dialect.temp(name)} x",
+            f"x.d IN (SELECT {mine} FROM {source.session.dialect.table(table)} t)",
+        )
+    return None if 0 < found < there else not found
 
 
 def take_back_strays(

@@ -10,6 +10,9 @@ from domicile.stores.base import Row
 from domicile.stores.sqlite_load import insert
 from domicile.stores.sqlite_session import SqliteWriteSession, translated
 
+_VERSION = ""
+"""No table's name: where a mark of rows without a key has the version of the schema."""
+
 
 class SqliteEnd:
     """SQLite: the file is ours from the snapshot to the deletion, so nothing changes in between."""
@@ -71,7 +74,11 @@ class SqliteEnd:
         spans = {
             table: [int(place), int(self.place(table))] for table, place in places.items()
         }  # fmt: skip
-        return json.dumps(spans)
+        return json.dumps({**spans, _VERSION: self._version()})
+
+    def stands(self, mark: str) -> bool:
+        # VACUUM numbers rows anew, and is a change of the schema as far as its version tells.
+        return bool(json.loads(mark).get(_VERSION, self._version()) == self._version())
 
     def of_pair(self, alias: str, table: str, mark: str) -> str:
         after, upto = json.loads(mark)[table]
