@@ -50,6 +50,29 @@ def test_sqlite(tmp_path: Path, at_home: str) -> None:
         ]  # fmt: skip
 
 
+def test_a_stub_needs_no_value_that_it_does_not_keep(tmp_path: Path) -> None:
+    """Who stays abroad has an account at home too, under another number; a row that goes refers to
+    them. Home gets a stub, which has no address to be in anybody's way."""
+    abroad, home = tmp_path / "abroad.db", tmp_path / "home.db"
+    sent = SCHEMA.replace("mood integer", "to_whom integer REFERENCES person, mood integer")
+    rows = "INSERT INTO person VALUES (1, 'a@one.example', 'US'), (5, 'd@four.example', 'NL');"
+    for path, more in (
+        (abroad, f"{rows} INSERT INTO note VALUES (1, 1, 5, NULL);"),
+        (home, "INSERT INTO person VALUES (95, 'd@four.example', 'US');"),
+    ):
+        with sqlite(path) as database:
+            database.executescript(sent + more)
+    body = f"{BODY}tables:\n  app.note: {{joint: author, author: person}}\n"
+    estate = Estate(tmp_path / "estate", f"sqlite:///{abroad}", f"sqlite:///{home}", body)
+    assert estate.plan()["held"] == []
+    estate.apply()
+    with sqlite(home) as database:
+        assert database.execute("SELECT id, email FROM person ORDER BY id").fetchall() == [
+            (1, "a@one.example"), (5, None), (95, "d@four.example")
+        ]  # fmt: skip
+    assert estate.plan("again.json")["steps"] == []
+
+
 def test_postgres(pg15: TestServer, database: MakeDatabase, tmp_path: Path) -> None:
     abroad, home = database(pg15), database(pg15)
     for url, rows in ((abroad, ROWS), (home, AT_HOME)):

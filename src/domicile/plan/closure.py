@@ -415,9 +415,10 @@ class Closure:
         bad: dict[str, str] = {}
         needed = dict(self.copies), dict(self.stubs), dict(self.split_home)
         self.relied = []
-        for sets in (self.copies, self.stubs, self.split_home):
+        stub, split = self.forms.kept, self.forms.split
+        for sets, keeps in ((self.copies, None), (self.stubs, stub), (self.split_home, split)):
             for table, rows in list(sets.items()):
-                if taken := home.taken(table, rows):
+                if taken := home.taken(table, rows, keeps(table) if keeps else None):
                     self._add(bad, table, f"SELECT * FROM {taken}")
                 state = home.compare(table, rows)
                 if state is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from domicile.stores.base import Row, Session
 from domicile.survey.graph import Graph
@@ -84,17 +84,20 @@ class Home:
             f"JOIN {dialect.table(table)} t ON {self.here.same(table, 't', 'r')}"
         )
 
-    def taken(self, table: str, rows: str) -> str | None:
+    def taken(self, table: str, rows: str, kept: Collection[str] | None = None) -> str | None:
         """Those of `rows` (k1 … kn) of which the home has, in another row, the values of a unique
-        key: a table of their keys in the source session, or None when there are none."""
+        key: a table of their keys in the source session, or None when there are none.
+
+        `kept`: of rows that come as stubs, the columns that keep their values.
+        """
         identity = self.here.identity(table)
         if self.empty(table) or not identity or not self._work.any(rows):
             return None
         found: list[str] = []
         for key in self.home.schema.tables[table].keys:
-            if set(key.columns) == set(identity):
-                continue
-            if not set(key.columns) <= set(self.graph.table(table).names):
+            known = self.graph.table(table).names if kept is None else kept
+            # With the identity in it, it tells apart nothing that the identity does not.
+            if set(identity) <= set(key.columns) or not set(key.columns) <= set(known):
                 continue
             mine = self._unique(self.source, self.here, table, key.columns, rows)
             theirs = self._unique(self.home, self.there, table, key.columns, "")
