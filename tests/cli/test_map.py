@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domicile.cells import FORMULA, safe
 from domicile.cli.main import main
-from domicile.survey.map_csv import FORMULA, HEADER, safe
+from domicile.survey.map_csv import HEADER
 from tests.survey.mapped import DAY, ESTATE, write_database, write_shop
 
 

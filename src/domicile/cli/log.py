@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from domicile.cli.log_export import export
 from domicile.cli.log_keys import (
     cosign,
     destroy_people,
@@ -18,21 +19,18 @@ from domicile.cli.log_keys import (
     rotate_people,
     succeed,
 )
+from domicile.cli.log_of import (
+    entry_options,
+    evidence_option,
+    key_option,
+    place_of,
+    reader_of,
+    selected,
+)
 from domicile.cli.output import Output, estate_option, output_options
 
 if TYPE_CHECKING:
-    from domicile.evidence.bulk import Bulk
-    from domicile.evidence.keys import VerifierKey
     from domicile.evidence.reader import LogReader
-
-evidence_option = click.option(
-    "--evidence", metavar="DIR",
-    help="The log's directory, or s3://BUCKET/PREFIX.  [default: where the estate's log is]",
-)  # fmt: skip
-key_option = click.option(
-    "--key", metavar="KEY",
-    help="The log's verifier key or a file of it.  [default: .domicile/keys/log.vkey]",
-)  # fmt: skip
 
 
 @click.group(short_help="Show, prove and check the evidence.")
@@ -48,9 +46,7 @@ def command() -> None:
 @estate_option
 @evidence_option
 @key_option
-@click.option("--from", "start", type=click.IntRange(0), default=0, help="First entry.")
-@click.option("--to", "stop", type=click.IntRange(0), help="Last entry.")
-@click.option("--kind", help="Entries of this kind only.")
+@entry_options
 @output_options
 def show(
     estate: Path, evidence: str | None, key: str | None, start: int, stop: int | None,
@@ -60,17 +56,8 @@ def show(
 
     Entries are numbered from 0; both ends of --from and --to are included.
     """
-    from domicile.errors import UsageError
-    from domicile.evidence.kinds import KINDS
-
-    if kind is not None and kind not in KINDS:
-        raise UsageError(f"--kind: got {kind}, expected one of {', '.join(KINDS)}")
-    log = _reader(estate, evidence, key)
-    found = (
-        (index, entry)
-        for index, entry in log.entries(start, None if stop is None else stop + 1)
-        if kind is None or entry["kind"] == kind
-    )
+    log = reader_of(estate, evidence, key)
+    found = selected(log, start, stop, kind)
     if out.as_json:
         _print_document(log, found)
     else:
@@ -94,7 +81,7 @@ def proof(number: int, estate: Path, evidence: str | None, key: str | None, out:
     from domicile.cli.output import emit_json
     from domicile.errors import UsageError
 
-    log = _reader(estate, evidence, key)
+    log = reader_of(estate, evidence, key)
     if number >= log.size:
         raise UsageError(
             f"there is no entry {number}: the log has {log.size}, from 0",
@@ -127,7 +114,7 @@ def consistency(
     except OSError as e:
         raise UsageError(f"cannot read {checkpoint}: {e.strerror}") from e
     head = Checkpoint.parse(parse_note(kept.encode()).text)
-    log = _reader(estate, evidence, key)
+    log = reader_of(estate, evidence, key)
     if head.size > log.size:
         raise EvidenceError(
             f"the log has {log.size} entries, but {checkpoint} covers {head.size}",
@@ -158,7 +145,7 @@ def fsck(estate: Path, evidence: str | None, key: str | None, out: Output) -> in
     """
     from domicile.evidence.verify import fsck as check
 
-    findings = check(*_place(estate, evidence, key))
+    findings = check(*place_of(estate, evidence, key))
     wrong = [f for f in findings if f.fails]
 
     def human() -> None:
@@ -179,37 +166,10 @@ def fsck(estate: Path, evidence: str | None, key: str | None, out: Output) -> in
     return 1 if wrong else 0
 
 
-for each in (keygen, cosign, move, rotate, succeed):
+for each in (keygen, cosign, export, move, rotate, succeed):
     command.add_command(each)
 command.add_command(rotate_people, "rotate-people")
 command.add_command(destroy_people, "destroy-people")
-
-
-def _place(estate: Path, evidence: str | None, key: str | None) -> tuple[Bulk, VerifierKey]:
-    """Which log, and which key: as given, else those of the estate."""
-    from domicile.errors import EvidenceError, UsageError
-    from domicile.evidence import place
-    from domicile.evidence.bulk import bulk_at
-    from domicile.evidence.keys import VerifierKey
-
-    state = place.state_directory(estate)
-    files = bulk_at(evidence) if evidence else place.log_files(state)
-    try:
-        there = files.exists()
-    except OSError as e:
-        raise EvidenceError(f"{files.place} cannot be read: {e.strerror}") from e
-    if not there:
-        raise UsageError(
-            f"there is no evidence in {files.place}",
-            hint="name it with --evidence, or the estate with --estate; apply starts the log",
-        )
-    return files, VerifierKey.load(key or place.verifier_path(state))
-
-
-def _reader(estate: Path, evidence: str | None, key: str | None) -> LogReader:
-    from domicile.evidence.reader import LogReader
-
-    return LogReader(*_place(estate, evidence, key))
 
 
 def _print_document(log: LogReader, found: Iterator[tuple[int, dict[str, Any]]]) -> None:

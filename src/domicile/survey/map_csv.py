@@ -6,13 +6,12 @@ import csv
 import io
 from typing import Any
 
+from domicile.cells import safe
+
 HEADER = (
     "store", "country", "operator", "table", "owner", "role", "column", "type", "category",
     "confidence", "by", "residence", "people", "rows",
 )  # fmt: skip
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a cell begins with that a spreadsheet would run (OWASP, CSV Injection)."""
 
 
 def to_csv(document: dict[str, Any]) -> str:
@@ -40,8 +39,3 @@ def to_csv(document: dict[str, Any]) -> str:
                     )  # fmt: skip
                     writer.writerow([*map(safe, cells), people, rows])
     return file.getvalue()
-
-
-def safe(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: an apostrophe stands before such a one."""
-    return "'" + text if text.startswith(FORMULA) else text
