@@ -58,8 +58,9 @@ def visit(tmp_path: Path) -> Visit:
 
 def test_owners_see_their_own_devices_in_their_language(visit: Visit) -> None:
     page = visit.page()
-    for said in ("Uw apparaten", "phone 1", f"{TIKTOK} staat erop.", "Heeft geen toegang.",
-                 "phone 3", "Heeft toegang.", "Vragen en bezwaar: helpdesk"):  # fmt: skip
+    for said in ("Uw apparaten", "phone 1", f"TikTok ({TIKTOK}) staat erop. Verwijder de app",
+                 "Heeft geen toegang.", "phone 3", "Heeft toegang.",
+                 "Vragen en bezwaar: helpdesk"):  # fmt: skip
         assert said in page
     assert "Bea" not in page
     assert "user9" not in page

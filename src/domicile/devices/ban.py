@@ -43,6 +43,7 @@ class Rule:
     fresh_days: int
     attest_days: int
     opens_when_down: bool
+    titles: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     block_traffic: bool = False
     purposes: tuple[str, ...] = ()
@@ -212,6 +213,7 @@ def compile_ban(mandates: Sequence[Mandate], estate: Estate) -> Ban:
                 fresh_days=body.get("fresh_days", FRESH_DAYS),
                 attest_days=body.get("attest_days", ATTEST_DAYS),
                 opens_when_down=body.get("when_down") == "open",
+                titles=tuple(body.get("titles", ())),
                 domains=tuple(body.get("domains", ())),
                 block_traffic=body.get("block_traffic", False),
                 purposes=tuple(body.get("exceptions", ())),

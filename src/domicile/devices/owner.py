@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from domicile.devices.ban import Rule
 from domicile.devices.model import Device, Standing
 from domicile.devices.people import People
 from domicile.devices.settle import device_key
@@ -125,16 +126,27 @@ def _clause(at: Known, device: Device, said: Standing, language: str) -> dict[st
     assert rule is not None and said.verdict is not None  # noqa: PT018 - one condition
     text = words(language)["owner"]
     fill = {
-        "app": said.app or rule.apps[0], "services": services(rule, language),
+        "app": _app(rule, said.app), "services": services(rule, language),
         "day": day(rule.deadline, at.judge.zone, language),
     }  # fmt: skip
     why = text.get(said.reason, "") if said.reason != said.verdict else ""
+    wanted = said.verdict == "present" and rule.otherwise == "block"
+    remove = words(language)["remove"] if wanted else ""
     return {
         "title": rule.title, "mandate": said.key.mandate, "clause": said.key.clause,
-        "verdict": text[said.verdict].format(**fill), "why": why.format(**fill),
+        "known": " ".join(part for part in (
+            text[said.verdict].format(**fill), why.format(**fill), remove) if part),
         "deadline": text["before"].format(**fill) if rule.otherwise == "block" else "",
         "attest": text["attest"].format(**fill) if _takes_word(at, said) else "",
     }  # fmt: skip
+
+
+def _app(rule: Rule, app: str) -> str:
+    """An app as people know it, with the identifier that was found or is looked for."""
+    identifier = app or rule.apps[0]
+    if not rule.titles or identifier in rule.titles:
+        return identifier
+    return f"{rule.titles[0]} ({identifier})"
 
 
 def _render(language: str, devices: list[dict[str, Any]], at: Known, instead: str = "") -> str:
