@@ -24,6 +24,10 @@ Status = Literal["ok", "held", "unknown", "failed"]
 Said = tuple[str, Status, str]
 """A check's name, its status and the detail."""
 
+UNSEEN = "its files cannot be seen from here, so their bytes were not searched"
+UNREAD = "could not be read"
+"""How a detail ends when files were not searched."""
+
 ALSO: frozenset[str] = frozenset({"tsvector", "inet"})
 """Kinds of column that are no text, and whose bytes in a file may read like an address."""
 
@@ -35,9 +39,7 @@ def check_bytes(outcome: Outcome, report: Report) -> Said:
     cell.store.settle_files()
     files = cell.store.live_files()
     if files is None:
-        return (
-            name, "unknown", "its files cannot be seen from here, so their bytes were not searched"
-        )  # fmt: skip
+        return name, "unknown", UNSEEN
     found = categories(cell)
     wanted = {v for kind, v in report.elsewhere(outcome, found) if kind == "email"}
     if not wanted:
@@ -58,7 +60,7 @@ def check_bytes(outcome: Outcome, report: Report) -> Said:
         return (name, *_explained(outcome, residues))
     unread = [r for r in residues if r.problem]
     if unread:
-        said = f"{len(unread)} of {counted(len(files), 'file')} could not be read"
+        said = f"{len(unread)} of {counted(len(files), 'file')} {UNREAD}"
         return name, "unknown", said
     size = sum(r.size for r in residues)
     said = f"none of {_addresses(len(wanted))} in {size:,} bytes of {counted(len(files), 'file')}"

@@ -27,8 +27,7 @@ from domicile.evidence.log import Log
 from domicile.evidence.note import Checkpoint, cosignatures, parse_note
 from domicile.evidence.place import log_files, open_log, state_directory, verifier_path
 from domicile.evidence.reader import read_file
-from domicile.evidence.verify import verify_directory
-from domicile.plan.needs import needs
+from domicile.evidence.verify import Verified, verify_directory
 from domicile.plan.verify import Checked, Examined, examine, verification
 from domicile.review.clauses import VERDICTS, Stands, Verdicts, standing
 from domicile.survey.datamap import MOST_PEOPLE_LINES, NO_COUNTRY, make_map
@@ -113,38 +112,39 @@ def assess(path: Path, day: date, progress: Callable[[str], None] = lambda _: No
     """
     state = state_directory(path)
     progress("checking the log")
-    said = _verified(state)
+    verified = _verified(state)
     seen = make_map(path, day, progress)
     examined = examine(path, day, progress)
-    if said is not None:
-        examined.checks.append(said)
+    if verified is not None:
+        entries = counted(verified.size, "entry verifies", "entries verify")
+        said = f"{entries} under the signed checkpoint"
+        examined.checks.append(Checked("evidence", "ok", said))
     estate, plan = examined.estate, examined.plan
     devices = _devices(path) if estate.fleets else None
     stands = standing(estate, examined.mandates, plan, devices, day)
     log = open_log(state, estate.name)
-    parts = list(_assessment(examined, seen, stands, devices, _counts(log)))
+    before = verified.kinds if verified is not None else {}
+    parts = list(_assessment(examined, seen, stands, devices, before))
     checked, *indices = log.append([verification(examined), *parts])
-    needed = needs(estate, examined.mandates, day)["witnesses"]
+    needed = plan["witnesses"]
     _ask(log, examined, needed)
-    entries = {i: e for i, e in log.entries() if e["kind"] in KEPT}
+    kept = {i: e for i, e in log.entries() if e["kind"] in KEPT}
     surveys = [
-        i for i, e in entries.items()
+        i for i, e in kept.items()
         if e["kind"] == "survey" and e["map_digest"] == seen["digest"]
     ]  # fmt: skip
     return Assessed(
-        examined, seen, stands, devices, log, entries, surveys[-1], checked, tuple(indices),
+        examined, seen, stands, devices, log, kept, surveys[-1], checked, tuple(indices),
         tuple(_cosigned(log, [w.key for w in estate.witnesses])), needed,
     )  # fmt: skip
 
 
-def _verified(state: Path) -> Checked | None:
-    """The check of the log that is there; None when there is none yet. Raises EvidenceError."""
+def _verified(state: Path) -> Verified | None:
+    """The log that is there, checked; None when there is none yet. Raises EvidenceError."""
     files = log_files(state)
     if not verifier_path(state).exists() and read_file(files, CHECKPOINT) is None:
         return None
-    found = verify_directory(files, verifier_path(state))
-    entries = counted(found.size, "entry verifies", "entries verify")
-    return Checked("evidence", "ok", f"{entries} under the signed checkpoint")
+    return verify_directory(files, verifier_path(state))
 
 
 def _devices(path: Path) -> Verdicts:
@@ -154,10 +154,6 @@ def _devices(path: Path) -> Verdicts:
     return {
         (c["mandate"], c["clause"]): {v: c[v] for v in VERDICTS} for c in report(path)["clauses"]
     }
-
-
-def _counts(log: Log) -> Counter[str]:
-    return Counter(entry["kind"] for _, entry in log.entries())
 
 
 def _ask(log: Log, examined: Examined, needed: Sequence[Doc]) -> None:
@@ -182,7 +178,7 @@ def _cosigned(log: Log, keys: Sequence[str]) -> Iterator[Cosigned]:
 
 def _assessment(
     examined: Examined, seen: Doc, stands: Sequence[Stands], devices: Verdicts | None,
-    counts: Counter[str],
+    counts: Mapping[str, int],
 ) -> Iterator[Doc]:  # fmt: skip
     """The assessment as entries: names, counts and words of closed lists only."""
     common: Doc = {

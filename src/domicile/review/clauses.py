@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from domicile.estate.model import Estate
+from domicile.law.clocks import obligations
 from domicile.law.model import Clause, Mandate
 from domicile.plan.actions import allows
 from domicile.review.model import State
@@ -28,7 +29,7 @@ class Stands:
     mandate: Mandate
     clause: Clause
     state: State
-    findings: int
+    findings: int  # of an `install` clause, devices that have the app
     people: int  # at least: the most that one table of each store shows, added up
     rows: int  # of files, files
     due: date | None
@@ -57,17 +58,26 @@ def _stands(
     people: dict[str, int] = {}
     for finding in mine:
         people[finding["store"]] = max(people.get(finding["store"], 0), finding["subjects"])
-    count, rows = sum(people.values()), sum(f["rows"] for f in mine)
+    findings, count, rows = len(mine), sum(people.values()), sum(f["rows"] for f in mine)
     state: State
     if not mandate.binds(clause, day):
         state = "not_in_effect"
     elif clause.kind == "install":
         state = "not_checked"
         if devices is not None:
-            state = _installed(devices.get((mandate.id, clause.id), {}))
+            verdicts = devices.get((mandate.id, clause.id), {})
+            state, findings = _installed(verdicts), verdicts.get("present", 0)
     else:
         state = _state(estate, clause, mine, plan)
-    return Stands(mandate, clause, state, len(mine), count, rows, mandate.due(clause))
+    return Stands(mandate, clause, state, findings, count, rows, _due(mandate, clause, day))
+
+
+def _due(mandate: Mandate, clause: Clause, day: date) -> date | None:
+    """The deadline: the clause's or the mandate's own, or when its next report is due."""
+    if clause.kind in ("install", "report") and "by" in clause.body:
+        return date.fromisoformat(str(clause.body["by"]))
+    mine = (o for o in obligations((mandate,), day) if o.clause == clause.id)
+    return mandate.due(clause) or next((o.due for o in mine if o.due), None)
 
 
 def _state(

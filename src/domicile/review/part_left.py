@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from domicile.plan.verify_files import UNREAD, UNSEEN
 from domicile.review.assess import fits
 from domicile.review.model import Block, Foreign, Name, Paragraph, Section
 from domicile.review.writer import Writer, named
@@ -41,7 +42,7 @@ def _checks(w: Writer) -> Iterator[Block]:
             [(named(c.name), (Foreign(c.detail, "en"),)) for c in failed],
         )  # fmt: skip
     unseen = [c.name.removeprefix("files ") for c in found.examined.checks
-              if c.status == "unknown" and c.name.startswith("files ")]  # fmt: skip
+              if c.name.startswith("files ") and c.detail.endswith((UNSEEN, UNREAD))]  # fmt: skip
     if unseen:
         stores = w.words.line("checks_unsearched", stores=named(", ".join(unseen)))
         yield Paragraph(stores, "alarm")
@@ -73,7 +74,8 @@ def _unknown(w: Writer) -> Iterator[Block]:
     for doubt in w.assessed.examined.plan["unknown"]:
         if doubt["column"]:
             key = (doubt["store"], fits(doubt["table"]), doubt["code"])
-            columns.setdefault(key, []).append(doubt["column"])
+            names = columns.setdefault(key, [])
+            names += [doubt["column"]] * (doubt["column"] not in names)
     rows = []
     for i, way, line in lines:
         key = (line["store"], line["table"], line["code"])

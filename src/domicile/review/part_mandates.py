@@ -16,6 +16,7 @@ from domicile.review.model import (
     Paragraph,
     Place,
     Plot,
+    Ref,
     Section,
     Standing,
     State,
@@ -49,6 +50,17 @@ def mandates(w: Writer) -> Section:
     lines = {(c["mandate"], c["clause"]): (i, way) for i, way, c in found.lines("clauses")}
     for number, mandate in enumerate(found.examined.mandates):
         parts += _mandate(w, number, mandate, lines)
+    followed = list(found.of("consequence"))
+    if followed:
+        parts.append(w.table(
+            "followed_table",
+            ("head_clause", "head_deadline", "head_follows", "head_when", "entry"),
+            [
+                ((Name(f"{e['mandate']}/{e['clause']}"),), w.words.day(e["due"]),
+                 (Name(e["what"]),), w.words.moment(e["time"]), (Ref(i),))
+                for i, e in followed
+            ],
+        ))  # fmt: skip
     return Section("mandates", w.words("mandates"), tuple(parts))
 
 

@@ -252,8 +252,8 @@ def _drawn(
 
 def _declared(w: Writer) -> Iterator[Block]:
     estate, plan = w.assessed.examined.estate, w.assessed.examined.plan
-    yield Heading(w.words("flows_declared"))
     if not estate.flows:
+        yield Heading(w.words("flows_declared"))
         yield w.plain("flows_none")
         return
     known = organisations(estate)

@@ -25,6 +25,9 @@ INK, SOLID, PALE = "#1b1d1f", "#0b5c6b", "#ffffff"
 TINTS = ("#ffffff", "#dce9eb", "#b3d0d5", "#7fb0b9", "#3f8592", "#0b4650")
 """Shades of the world map, lighter to darker: they differ in lightness."""
 
+_PLAIN: dict[Fill, str] = {"solid": SOLID, "open": PALE, "light": "#c9d8da"}
+"""Fills that are no pattern; the others are drawn in `_patterns`."""
+
 FILLS: tuple[Fill, ...] = ("solid", "hatch", "dots", "open", "cross", "light")
 
 
@@ -100,9 +103,9 @@ def deadlines(
     now = x(today)
     body = [
         f'<path d="M{now:.1f} 4V{bottom}" stroke="{INK}" stroke-width="2" stroke-dasharray="5 4"/>',
-        _text(min(max(now, 60), WIDE - 60), bottom + 16, words("today"), anchor="middle",
+        _text(min(max(now, 84), WIDE - 84), bottom + 16, words("today"), anchor="middle",
               bold=True),
-        _text(min(max(now, 60), WIDE - 60), bottom + 32, words.day(today.isoformat()),
+        _text(min(max(now, 84), WIDE - 84), bottom + 32, words.day(today.isoformat()),
               anchor="middle"),
     ]  # fmt: skip
     for number, (label, due, said) in enumerate(rows):
@@ -271,8 +274,9 @@ def _number(
 
 
 def _box(id_: str, fill: Fill, x: float, y: float, wide: float, tall: float) -> str:
+    how = _PLAIN.get(fill) or f"url(#{id_}-{fill})"
     return (f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{tall}" '
-            f'fill="url(#{id_}-{fill})" stroke="{INK}" stroke-width="1"/>')  # fmt: skip
+            f'fill="{how}" stroke="{INK}" stroke-width="1"/>')  # fmt: skip
 
 
 def _legend(id_: str, legend: Mapping[Fill, str], top: float) -> Iterator[str]:
@@ -285,20 +289,14 @@ def _legend(id_: str, legend: Mapping[Fill, str], top: float) -> Iterator[str]:
 def _patterns(id_: str) -> str:
     """The fills of one plot, under names of its own: a page has several."""
     marks = {
-        "solid": f'<rect width="8" height="8" fill="{SOLID}"/>',
-        "hatch": f'<rect width="8" height="8" fill="{PALE}"/>'
-                 f'<path d="M-2 2l4-4M0 8l8-8M6 10l4-4" stroke="{INK}" stroke-width="1.6"/>',
-        "dots": f'<rect width="8" height="8" fill="{PALE}"/>'
-                f'<circle cx="2" cy="2" r="1.3" fill="{INK}"/>'
+        "hatch": f'<path d="M-2 2l4-4M0 8l8-8M6 10l4-4" stroke="{INK}" stroke-width="1.6"/>',
+        "dots": f'<circle cx="2" cy="2" r="1.3" fill="{INK}"/>'
                 f'<circle cx="6" cy="6" r="1.3" fill="{INK}"/>',
-        "open": f'<rect width="8" height="8" fill="{PALE}"/>',
-        "cross": f'<rect width="8" height="8" fill="{PALE}"/>'
-                 f'<path d="M0 8l8-8M0 0l8 8" stroke="{INK}" stroke-width="1"/>',
-        "light": '<rect width="8" height="8" fill="#c9d8da"/>',
+        "cross": f'<path d="M0 8l8-8M0 0l8 8" stroke="{INK}" stroke-width="1"/>',
     }  # fmt: skip
     made = "".join(
         f'<pattern id="{id_}-{name}" width="8" height="8" patternUnits="userSpaceOnUse">'
-        f"{marks[name]}</pattern>"
-        for name in FILLS
+        f'<rect width="8" height="8" fill="{PALE}"/>{mark}</pattern>'
+        for name, mark in marks.items()
     )
     return f"<defs>{made}</defs>"
