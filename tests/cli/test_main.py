@@ -88,7 +88,8 @@ def test_usage_errors_are_2(
     assert main(arguments) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert "Error: " in shown.err
+    assert shown.err.startswith("domicile: error: ")
+    assert "--help` says how it is used" in shown.err
 
 
 @pytest.mark.parametrize(
@@ -173,3 +174,22 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         errors = process.stderr.read()
         assert process.wait(timeout=30) == 141
     assert errors == ""
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_a_closed_end_is_no_fault(closed: str) -> None:
+    ran = subprocess.run(
+        ["sh", "-c", f'"$0" -m domicile law list {closed}', sys.executable], check=False
+    )
+    assert ran.returncode == 0
+
+
+def test_a_reader_that_goes_away_is_no_finding() -> None:
+    shell = '"$0" -m domicile law list; echo $? >&2'
+    with subprocess.Popen(
+        ["sh", "-c", shell, sys.executable], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as ran:
+        assert ran.stdout is not None
+        ran.stdout.close()
+        assert ran.stderr is not None
+        assert ran.stderr.read() == b"141\n"

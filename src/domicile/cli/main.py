@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 import click
 
@@ -107,6 +108,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code; raises nothing."""
     arguments = list(sys.argv[1:] if args is None else args)
     output = Output()
+    _open_ends()
     name = next((a for a in arguments if not a.startswith("-")), "")
     try:
         return _run(arguments, output)
@@ -116,8 +118,7 @@ def main(args: Sequence[str] | None = None) -> int:
             return StoreError.exit_code  # nothing was begun that could be resumed
         return error.exit_code
     except click.ClickException as error:
-        error.show(sys.stderr)
-        return 2
+        return _misused(error)
     except KeyboardInterrupt:
         return _interrupted(name)
     except (click.Abort, EOFError):
@@ -140,6 +141,23 @@ def _run(arguments: list[str], output: Output) -> int:
         code = stop.exit_code
     sys.stdout.flush()
     return code if isinstance(code, int) else 0
+
+
+def _open_ends() -> None:
+    """A standard stream that the caller closed (`>&-`) swallows what is written to it."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+
+
+def _misused(error: click.ClickException) -> int:
+    """An option or argument that cannot be: one error like all others, and where the help is."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context else "domicile"
+    message = error.format_message().rstrip(".")
+    click.echo(f"domicile: error: {message}", err=True)
+    click.echo(f"  `{command} --help` says how it is used", err=True)
+    return 2
 
 
 def _interrupted(command: str) -> int:

@@ -112,7 +112,12 @@ class Output:
 
 def console(*, stderr: bool = False) -> Console:
     """A rich console on standard output or error; plain and wide when it is not a terminal."""
-    from rich.console import Console
+    from rich.console import Console as Rich
+
+    class Console(Rich):
+        def on_broken_pipe(self) -> None:
+            """The reader went away: `main` says how that ends, not rich with SystemExit(1)."""
+            raise BrokenPipeError
 
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else 160

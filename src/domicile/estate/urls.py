@@ -120,6 +120,8 @@ def place(url: str) -> str:
 
 def _as_url(path: str, directory: Path) -> str:
     """What to write for a plain path, when there is something."""
+    if not path:
+        return ""
     there = directory / path
     if there.is_dir():
         return f"for that folder write file:{path}"
