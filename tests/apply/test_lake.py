@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from domicile.apply import lake_codes, lake_file
+from domicile.apply import lake_file
 from domicile.errors import FidelityError, PlanRefused, StoreRefused
 from domicile.evidence.place import read_log, state_directory
+from domicile.stores import parquet_codes
 from domicile.survey.lake_journal import LakeJournal
 from domicile.survey.state import State
 from tests.apply.lakes import World
@@ -147,7 +148,7 @@ def test_no_dictionary_holds_what_left(tmp_path: Path, kind: str) -> None:
         "watch/a.parquet", {"user_id": keys, "mail": column}, row_group_size=3_000,
         compression="none",
     )  # fmt: skip
-    assert lake_codes.coded(pq.read_metadata(path), pq.read_schema(path)) == (
+    assert parquet_codes.coded(pq.read_metadata(path), pq.read_schema(path)) == (
         ["mail"] if kind == "text" else []
     )
     before, schema = world.rows("lake"), pq.read_schema(path)

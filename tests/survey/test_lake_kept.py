@@ -58,6 +58,7 @@ def test_apply_reads_neither_people_nor_rows_again(
     assert {p.stat().st_mode & 0o777 for p in kept(world)} == {0o600}
     with monkeypatch.context() as patch:
         patch.setattr(lake_rows, "tell", refuse)
+        patch.setattr(lake_rows, "tell_column", refuse)
         patch.setattr(lake_people, "_read", refuse)
         world.apply(plan)
         with pytest.raises(Read):
@@ -82,7 +83,7 @@ def test_a_file_that_is_another_is_read_again(
         seen.st_size, seen.st_mtime_ns, seen.st_ino,
     )  # fmt: skip
     module, name = (
-        (lake_people, "_read") if what.startswith("customer") else (lake_rows, "tell")
+        (lake_people, "_read") if what.startswith("customer") else (lake_rows, "tell_column")
     )  # fmt: skip
     monkeypatch.setattr(module, name, refuse)
     with pytest.raises(Read):

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domicile.stores import parquet_codes
+from domicile.survey import lake_register
 from domicile.survey.lake_people import LakePeople
 from tests.apply.lakes import World
 
-COUNTRIES = st.sampled_from(["US", "NL", "SG", "nowhere", None])
+COUNTRIES = st.sampled_from(["US", "usa", "NL", "SG", "nowhere", "", None])
 KEYS = st.integers(-3, 40)
 LINKS = ("events.watch.user_id", "events.said.who")
 
@@ -53,11 +55,37 @@ def test_bitmaps_and_joins_agree(
         patch.setattr(LakePeople, "_bitmaps", lambda *_: {})
         by_joins = figures(world)
     assert with_bits == by_joins
-    americans = {k for k, c in people.items() if c == "US"}
+    americans = {k for k, c in people.items() if c in ("US", "usa")}
     expected = sum(r in americans for r in rows)
     assert sum(n for op, t, _, n in with_bits["steps"] if (op, t) == ("move", "events.watch")) == (
         expected
     )
+
+
+def test_countries_are_judged_once_a_text_where_a_register_holds_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = ["US", "usa", "United States", "NL", "nowhere", "", None]
+    world = World(tmp_path / "w")
+    world.declare({})
+    people = {"id": list(range(-5, 500)), "country": [written[n % 7] for n in range(-5, 500)]}
+    world.put("customer/a.parquet", people, where="people", row_group_size=100)
+    text = world.estate.read_text()
+    world.estate.write_text(
+        text.replace(f"sqlite://{world.root}/app.db", f"file://{world.root}/people")
+    )
+    world.put("watch/a.parquet", {"user_id": pa.array([n % 600 for n in range(900)], pa.uint16())})
+    world.put("watch/b.parquet", {"user_id": pa.array([7, None, 8], pa.uint16())})
+    through_sql = figures(world)
+    found: list[Any] = []
+    true_read = lake_register.read
+    monkeypatch.setattr(parquet_codes, "FEW", 1000.0)
+    monkeypatch.setattr(lake_register, "read", lambda *a: found.append(true_read(*a)) or found[-1])
+    assert figures(world) == through_sql
+    assert [(int((told > 0).sum()), set(texts)) for told, texts in found] == [(505, set(written))]
+    monkeypatch.setattr(lake_register, "TEXTS", 3)  # more texts than there is room for
+    assert figures(world) == through_sql
+    assert found[-1] is None
 
 
 def test_registers_in_lakes_and_in_databases_agree(tmp_path: Path) -> None:

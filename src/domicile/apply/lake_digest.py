@@ -65,15 +65,17 @@ class _Codes:
             indices = indices.drop_null()
         self.count += len(array)
         texts = array.dictionary.view(pa.binary())  # whatever their bytes are
-        numbers = np.zeros(len(texts), np.int32)
-        for code in pc.unique(indices).to_pylist():
-            text = texts[code].as_py()
-            number = self._known.get(text)
-            if number is None:
-                number = self._known[text] = len(self._known)
-                self.texts.update(f"{len(text)}:".encode() + text)
-            numbers[code] = number
-        self.numbers.update(numbers[indices.to_numpy()].view(np.uint8).data)
+        known = [self._known.get(text) for text in texts.to_pylist()]
+        if None in known:
+            # Numbered where they appear; one that no row holds has none.
+            for code in pc.unique(indices).to_pylist():
+                text = texts[code].as_py()
+                if text not in self._known:
+                    self._known[text] = len(self._known)
+                    self.texts.update(f"{len(text)}:".encode() + text)
+                known[code] = self._known[text]
+        numbers = np.array([-1 if n is None else n for n in known], np.int32)
+        self.numbers.update(numbers.take(indices.to_numpy()).view(np.uint8).data)
         return 4 * len(indices)
 
     def into(self, whole: Any) -> None:

@@ -11,15 +11,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from domicile.apply.lake_codes import as_codes, coded, described, tidied
+from domicile.apply.lake_codes import as_codes, described, tidied
 from domicile.apply.lake_digest import RowsDigest
 from domicile.apply.lake_fates import GOES, GONE, STAYS
 from domicile.durable.files import sync
 from domicile.errors import FidelityError, StoreRefused
+from domicile.stores.parquet_codes import coded
 from domicile.stores.parquet_files import Mark
 from domicile.stores.parquet_reflect import differing, shapes, unreadable
 
@@ -28,6 +30,13 @@ BATCH = 131_072
 
 BUFFER = 256 * 2**20
 """Bytes of rows kept for one row group; a larger group of the source becomes several."""
+
+_STEP = 1024
+"""Values that Arrow encodes at a time when nothing is said; more are faster where they are short,
+and a page may become larger than a megabyte by so many."""
+
+_PAGE = 131_072
+"""Rows of a page, at most, where no index leads to pages; a page also ends at a megabyte."""
 
 _ABOUT_SCHEMA = (b"pandas", b"parquet.avro.schema", b"avro.schema", b"writer.model.name")
 """Footer texts that say what columns mean. Others may say what rows held, and are left out."""
@@ -123,9 +132,10 @@ class _Open:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in their order, without the empty row groups that some writers leave."""
-        groups = [g for g in range(self.footer.num_row_groups) if self.footer.row_group(g).num_rows]
-        if groups:
-            yield from self.file.iter_batches(BATCH, groups, use_threads=False)
+        for group in range(self.footer.num_row_groups):
+            # One at a time: a batch over two groups would have two dictionaries to unite.
+            if self.footer.row_group(group).num_rows:
+                yield from self.file.iter_batches(BATCH, [group], use_threads=False)
 
 
 @contextmanager
@@ -184,10 +194,8 @@ class _Side:
 
 
 def _write(task: Task, source: _Open) -> tuple[RowsDigest | None, RowsDigest | None]:
-    fates = pa.Array.from_buffers(
-        pa.uint8(), len(task.fates), [None, pa.py_buffer(task.fates)], null_count=0
-    )
-    goes, gone = (int(pc.sum(pc.equal(fates, f)).as_py() or 0) for f in (GOES, GONE))
+    fates = np.frombuffer(task.fates, np.uint8)
+    goes, gone = (int(np.count_nonzero(fates == fate)) for fate in (GOES, GONE))
     if len(fates) != source.footer.num_rows:
         raise StoreRefused(task.store, f"{task.relative} has another number of rows than before")
     with ExitStack() as stack:
@@ -196,11 +204,11 @@ def _write(task: Task, source: _Open) -> tuple[RowsDigest | None, RowsDigest | N
         rest = _Side(source, task.rest, task.store, stack) if stays else None
         start = 0
         for batch in source.batches():
-            fate = fates.slice(start, batch.num_rows)
+            fate = fates[start : start + batch.num_rows]
             start += batch.num_rows
             for side, wanted in ((home, GOES), (rest, STAYS)):
                 if side is not None:
-                    side.take(batch.filter(pc.equal(fate, wanted)))
+                    side.take(_chosen(batch, fate == wanted))
     written = sum(s.digest.rows for s in (home, rest) if s)
     left = gone + (0 if home else goes)
     if start != len(fates) or written + left != start:
@@ -209,6 +217,14 @@ def _write(task: Task, source: _Open) -> tuple[RowsDigest | None, RowsDigest | N
             hint="nothing was changed; run the same command again",
         )  # fmt: skip
     return (home.digest if home else None), (rest.digest if rest else None)
+
+
+def _chosen(batch: pa.RecordBatch, wanted: npt.NDArray[np.bool_]) -> pa.RecordBatch:
+    """Its rows where `wanted`: by their places, which takes half the time of a mask."""
+    places = np.flatnonzero(wanted)
+    if len(places) == batch.num_rows:
+        return batch
+    return batch.take(pa.array(places.astype(np.int32)))
 
 
 def _group_sizes(footer: pq.FileMetaData) -> list[int]:
@@ -244,10 +260,23 @@ def _options(footer: pq.FileMetaData) -> dict[str, object]:
             c.path_in_schema for c in columns if any("DICTIONARY" in e for e in c.encodings)
         ]
         options["write_page_index"] = any(c.has_offset_index for c in columns)
+        options["write_batch_size"] = step = _step(footer)
+        if not options["write_page_index"]:
+            # Small pages serve readers that pass over some by that index; others pay for each.
+            options["max_rows_per_page"] = max(step, _PAGE)
         options["write_statistics"] = [c.path_in_schema for c in columns if c.is_stats_set]
         if group.sorting_columns:
             options["sorting_columns"] = group.sorting_columns
     return options
+
+
+def _step(footer: pq.FileMetaData) -> int:
+    """Values encoded at a time, between looks at how large the page has become."""
+    widest = 1.0
+    for group in (footer.row_group(g) for g in range(footer.num_row_groups)):
+        for column in (group.column(i) for i in range(group.num_columns)):
+            widest = max(widest, column.total_uncompressed_size / max(1, column.num_values))
+    return max(_STEP, min(_PAGE, int(_STEP * 1024 / widest)))
 
 
 def _codec(name: str) -> str:

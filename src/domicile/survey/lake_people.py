@@ -14,11 +14,14 @@ from functools import reduce
 from operator import or_
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from domicile.estate.countries import country_code
 from domicile.estate.model import Subject
 from domicile.stores.base import Session
 from domicile.stores.parquet_session import ParquetSession
+from domicile.survey import lake_register
 from domicile.survey.graph import Graph
 from domicile.survey.lake_bits import SEGMENT, Bits, whole_segments
 from domicile.survey.lake_kept import Kept, stamps
@@ -50,10 +53,10 @@ class Lookup:
     base: int
     kept: Kept | None = None
 
-    def tell(self, table: str, key: str, condition: str) -> Told:
-        """Look up every row of a table at once."""
+    def tell(self, table: str, key: str, condition: str, column: str = "") -> Told:
+        """Look up every row of a table at once. `column`: what the key is, where it is one."""
         acted = {label: bits for label, bits in self.people.items() if label >= BLOCK}
-        return told(self.session, table, key, condition, self.everyone, acted, self.kept)
+        return told(self.session, table, key, condition, self.everyone, acted, self.kept, column)
 
     def probe(self, relation: str, key: str) -> tuple[str, str]:
         """A join and a condition: the key is of a person in that table."""
@@ -185,8 +188,13 @@ class LakePeople(People):
         group = f"CAST({pbits} AS BIGINT) | (CAST({ubits} AS BIGINT) << {_HALF})"
         query = f"SELECT CAST({key} AS BIGINT), {group} FROM {relation} r"
         span = whole_segments(int(least), int(most))
+
+        def anew() -> dict[tuple[int, int], Bits]:
+            by_text = self._by_text(direct, group, *span) if direct else None
+            return _read(session, query, *span) if by_text is None else by_text
+
         if direct is None or session is self.lake or self.kept is None:
-            return _read(session, query, *span)
+            return anew()
         seen = stamps([f for files in session.files.values() for f in files])
         name = self.kept.key("people", self.subject.name, query, span, seen)
         arrays = self.kept.get(name) if seen else None
@@ -195,11 +203,46 @@ class LakePeople(People):
                 (int(p), int(u)): Bits(span[0], arrays[f"b{n}"])
                 for n, (p, u) in enumerate(arrays["groups"])
             }
-        found = _read(session, query, *span)
+        found = anew()
         if found and seen:
             bits = {f"b{n}": b.bits for n, b in enumerate(found.values())}
             self.kept.put(name, {"groups": np.array(list(found), np.int64), **bits})
         return found
+
+    def _by_text(
+        self, direct: People, group: str, first: int, places: int
+    ) -> dict[tuple[int, int], Bits] | None:
+        """As `_read`, from the register's own columns; None where that is not possible."""
+        path, table = direct.subject.residence, direct.subject.register.table
+        if (
+            not isinstance(direct.session, ParquetSession) or direct.session is self.lake
+            or not direct.untouched or path is None or path.hops or direct.subject.born
+        ):  # fmt: skip
+            return None
+        session, key = direct.session, direct.subject.key[0]
+        written = direct.graph.table(table).column(path.column).name
+        if not lake_register.plain(session, table, key, written):
+            return None
+        found = lake_register.read(session, table, key, written, first, places)
+        if found is None:
+            return None
+        told, texts = found
+        codes = [None if t is None else country_code(t) for t in texts]
+        lines = ", ".join(
+            f"({n}, {session.dialect.literal(c) if c else 'NULL'})" for n, c in enumerate(codes, 1)
+        )
+        by_text = session.query(
+            f"SELECT n, {group} FROM (SELECT n, CAST(code AS VARCHAR) AS residence, "
+            f"CAST(NULL AS VARCHAR) AS born FROM (VALUES {lines}) v(n, code)) r"
+        )
+        sides: dict[int, npt.NDArray[np.bool_]] = {}
+        for number, verdict in by_text:
+            side = sides.setdefault(int(verdict), np.zeros(lake_register.TEXTS + 1, np.bool_))
+            side[number] = True
+        return {
+            (verdict & (1 << _HALF) - 1, verdict >> _HALF): Bits.of(first, side.take(told))
+            for verdict, side in sides.items()
+        }
 
     def _gather(self) -> None:
         name = f"{self._raw}_away"

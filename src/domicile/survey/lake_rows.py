@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from domicile.stores.parquet_columns import each_file, numbers, whole
 from domicile.stores.parquet_session import FILE_BITS, ParquetSession
 from domicile.survey.lake_bits import Bits, Marks
 from domicile.survey.lake_kept import Kept, stamps
@@ -68,18 +70,27 @@ class Told:
 
 def told(
     session: ParquetSession, table: str, key: str, condition: str, everyone: Bits,
-    acted: Mapping[int, Bits], kept: Kept | None,
+    acted: Mapping[int, Bits], kept: Kept | None, column: str = "",
 ) -> Told:  # fmt: skip
-    """What `tell` says, from what was kept where files and people are the same."""
+    """What `tell` says, from what was kept where files and people are the same.
+
+    `column`: the key is this column of whole numbers as it is; "" when it is worked out.
+    """
+
+    def anew() -> Told:
+        if column and condition == "1 = 1" and whole(session, table, column):
+            return tell_column(session, table, column, everyone, acted)
+        return tell(session, table, key, condition, everyone, acted)
+
     seen = stamps(session.files[table]) if kept and condition == "1 = 1" else None
     if kept is None or seen is None:
-        return tell(session, table, key, condition, everyone, acted)
+        return anew()
     people = [(label, bits.digest) for label, bits in sorted(acted.items())]
     name = kept.key("rows", session.name, table, key, everyone.digest, people, seen)
     arrays = kept.get(name)
     if arrays is not None:
         return _unpacked(arrays, _sizes(session, table))
-    found = tell(session, table, key, condition, everyone, acted)
+    found = anew()
     kept.put(name, _packed(found))
     return found
 
@@ -105,6 +116,47 @@ def tell(
         about += int(np.count_nonzero(everyone.has(keys)))
         scan.take(rows, keys)
     return Told(about, scan.found(), scan.sizes)
+
+
+def tell_column(
+    session: ParquetSession, table: str, column: str, everyone: Bits, acted: Mapping[int, Bits]
+) -> Told:
+    """As `tell`, of all rows, by a column that is `whole`; files beside each other.
+
+    Raises StoreRefused when a file cannot be read.
+    """
+    sizes = _sizes(session, table)
+    # Of all labels: each person has one. Threads only ever set what another may set too.
+    seen = np.zeros(everyone.places, np.bool_)
+
+    def look(
+        number: int, batches: Iterator[pa.RecordBatch]
+    ) -> tuple[int, dict[int, tuple[int, npt.NDArray[np.uint8]]]]:
+        about = start = 0
+        marks: dict[int, Marks] = {}
+        for batch in batches:
+            keys = numbers(batch.column(0), _NOBODY)
+            about += int(np.count_nonzero(everyone.has(keys)))
+            for label, people in acted.items():
+                found = people.has(keys)
+                who = keys[np.flatnonzero(found)]
+                if len(who):
+                    seen[who - people.first] = True
+                    if label not in marks:
+                        marks[label] = np.zeros(sizes[number], np.bool_)
+                    marks[label][start : start + len(keys)] = found
+            start += len(keys)
+        return about, {n: (int(np.count_nonzero(m)), np.packbits(m)) for n, m in marks.items()}
+
+    files = each_file(session, table, [column], [], look)
+    labels: dict[int, Rows] = {}
+    for label, people in acted.items():
+        there = {number: found[label] for number, (_, found) in enumerate(files) if label in found}
+        if there:
+            count = sum(n for n, _ in there.values())
+            bits = {number: packed for number, (_, packed) in there.items()}
+            labels[label] = Rows(count, people.common(seen), bits)
+    return Told(sum(about for about, _ in files), labels, sizes)
 
 
 def _packed(told: Told) -> dict[str, npt.NDArray[Any]]:

@@ -145,8 +145,8 @@ class Looks(Protocol):
         """Each label, and the set of its people."""
         ...
 
-    def tell(self, table: str, key: str, condition: str) -> Told:
-        """Look up every row of a table at once."""
+    def tell(self, table: str, key: str, condition: str, column: str = "") -> Told:
+        """Look up every row of a table at once. `column`: what the key is, where it is one."""
         ...
 
     def probe(self, relation: str, key: str) -> tuple[str, str]:
@@ -269,7 +269,9 @@ class Ownership:
             if len(parts) == 1 and len(edges) == 1 and edges[0].subject in self.lookups:
                 into[table] = self._work.view(parts[0])
                 key, condition = self._referring(edges[0])
-                self.told[table] = self.lookups[edges[0].subject].tell(table, key, condition)
+                self.told[table] = self.lookups[edges[0].subject].tell(
+                    table, key, condition, "" if edges[0].json else edges[0].columns[0]
+                )
                 continue
             self.single.pop(table, None)
             if self._single(group, edges) and table not in self.ghosts:

@@ -72,6 +72,7 @@ class People:
         self.unreadable: int = 0  # people whose residence is written, but is no country we know
         self.keys = [f"k{i + 1}" for i in range(len(subject.key))]
         self.local = subject.register.holds == graph.holds
+        self.untouched = False  # these people are the rows of the register, all and no others
 
     def survey(self, stubs: str = "") -> None:
         """Read the register: keys, residence and birth date. `stubs`: keys to leave out."""
@@ -93,12 +94,14 @@ class People:
             f"{' '.join(joins + more)} {condition}",
         )
         self._countries()
+        self.untouched = not stubs
 
     def add(self, people: Iterable[Row], *, present: int = ELSEWHERE) -> int:
         """People whose register row is not here: key texts, residence, born.
 
         `present` is ELSEWHERE for those of another cell, GONE for those of none any more.
         """
+        self.untouched = False
         dialect = self.session.dialect
         name = f"{self._raw}_away"
         columns = [(k, "text") for k in self.keys] + [("residence", "text"), ("born", "text")]
