@@ -80,7 +80,12 @@ def test_countries_are_judged_once_a_text_where_a_register_holds_few(
     found: list[Any] = []
     true_read = lake_register.read
     monkeypatch.setattr(parquet_codes, "FEW", 1000.0)
-    monkeypatch.setattr(lake_register, "read", lambda *a: found.append(true_read(*a)) or found[-1])
+
+    def spied(*asked: Any) -> Any:
+        found.append(true_read(*asked))
+        return found[-1]
+
+    monkeypatch.setattr(lake_register, "read", spied)
     assert figures(world) == through_sql
     assert [(int((told > 0).sum()), set(texts)) for told, texts in found] == [(505, set(written))]
     monkeypatch.setattr(lake_register, "TEXTS", 3)  # more texts than there is room for
