@@ -68,6 +68,7 @@ class People:
         self._raw = f"{prefix}r_{name}"
         self._final = f"{prefix}p_{name}"
         self._map = f"{prefix}c_{name}"
+        self._lookups = 0  # of people from elsewhere
         self.repeated: int = 0  # rows whose key another row of the same register has
         self.unreadable: int = 0  # people whose residence is written, but is no country we know
         self.keys = [f"k{i + 1}" for i in range(len(subject.key))]
@@ -128,7 +129,8 @@ class People:
     def _forms(self, texts: str) -> str:
         """A SELECT of people, whose keys are texts, by their keys as rows here refer to them."""
         table = self.graph.table(self.subject.register.table)
-        work = Work(self.session, f"{self._raw}_f")
+        self._lookups += 1
+        work = Work(self.session, f"{self._raw}_f{self._lookups}_")
         more = ["residence", "born"]
         if self.session.dialect.name != "sqlite":
             return stored(self.session, work, table, self.subject.key, texts, more)
