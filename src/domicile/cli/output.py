@@ -50,16 +50,16 @@ class Output:
     def say(self, text: str = "") -> None:
         """A line for people; nothing under `--json` or `--quiet`. No markup is interpreted."""
         if not (self.as_json or self.quiet):
-            click.echo(text)
+            click.echo(harmless(text))
 
     def detail(self, text: str) -> None:
         """A line on standard error for whoever asked with `-v`."""
         if self.verbose:
-            click.echo(text, err=True)
+            click.echo(harmless(text), err=True)
 
     def warn(self, text: str) -> None:
         """A warning, on standard error, whatever the options."""
-        click.echo(f"domicile: warning: {text}", err=True)
+        click.echo(f"domicile: warning: {harmless(text)}", err=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table for people; numbers to the right. Nothing under `--json` or `--quiet`."""
@@ -211,4 +211,18 @@ def _shown(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return "" if value is None else str(value)
+    return "" if value is None else harmless(str(value))
+
+
+_COMMANDS = {
+    code: "\ufffd"
+    for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    if code not in (0x09, 0x0A)
+}
+"""Control characters, and those that turn the direction of a line round: a name that somebody
+else chose is shown on a terminal, and commands it nothing."""
+
+
+def harmless(text: str) -> str:
+    """The text without what a terminal would obey."""
+    return text.translate(_COMMANDS)

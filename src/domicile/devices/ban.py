@@ -144,8 +144,11 @@ class Ban:
         """
         hits: dict[ClauseKey, str] = {}
         for table, names in ((self._apps, identifiers), (self._titles, titles)):
-            for name in names:
-                for on, key, label in table.get(name.casefold(), ()):
+            for name in names if table else ():
+                entries = table.get(name.casefold())
+                if entries is None:  # of nearly every app
+                    continue
+                for on, key, label in entries:
                     if on in ("any", platform) or not platform:
                         hits.setdefault(key, label)
         if self._sdks:

@@ -127,7 +127,7 @@ class Hook:
             if event.topic != "mdm.Connect" or event.acknowledge_event is None:
                 return 200
             self._take(fleet, event, event.acknowledge_event)
-        except (msgspec.DecodeError, UnreadableError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, UnreadableError):
             return 400
         except DomicileError:
             self._answers = None  # a new connection next time

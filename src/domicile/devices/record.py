@@ -167,8 +167,8 @@ class DeviceRecord(Database):
         hits: Iterable[tuple[str, ClauseKey, str]],
         cursor: str,
         now: datetime,
-    ) -> int:
-        """Keep one page, and where to go on after it; how many devices are staged by now."""
+    ) -> None:
+        """Keep one page, and where to go on after it."""
         with self.transaction():
             self.connection.executemany(
                 "INSERT OR REPLACE INTO staged VALUES (?, ?, ?)",
@@ -182,10 +182,6 @@ class DeviceRecord(Database):
                 "UPDATE sync SET cursor = ?, at = ? WHERE fleet = ?",
                 (cursor, now.timestamp(), fleet),
             )
-        (count,) = self.connection.execute(
-            "SELECT count(*) FROM staged WHERE fleet = ?", (fleet,)
-        ).fetchone()
-        return int(count)
 
     def staged(self, fleet: str) -> dict[str, Device]:
         """The whole inventory that was staged, hits joined to their devices."""

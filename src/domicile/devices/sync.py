@@ -140,11 +140,9 @@ def _read(
     opened: Callable[[Fleet, Ban], Inventory], progress: Progress,
 ) -> None:  # fmt: skip
     """Stage every page."""
-    known = 0
     for page in opened(fleet, ban).pages(started.cursor):
-        staged = record.stage(fleet.name, page.devices, page.hits, page.cursor, now)
-        progress(fleet.name, staged - known)
-        known = staged
+        record.stage(fleet.name, page.devices, page.hits, page.cursor, now)
+        progress(fleet.name, len(page.devices))
 
 
 def _summary(

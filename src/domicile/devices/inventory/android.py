@@ -43,18 +43,18 @@ ASSERTION_SECONDS = 3600
 """The longest that Google takes an assertion for."""
 
 
-class _Report(msgspec.Struct, rename="camel"):
+class _Report(msgspec.Struct, rename="camel", gc=False):
     package_name: str | None = None
     display_name: str | None = None
     state: str | None = None
 
 
-class _Hardware(msgspec.Struct, rename="camel"):
+class _Hardware(msgspec.Struct, rename="camel", gc=False):
     serial_number: str | None = None
     model: str | None = None
 
 
-class _User(msgspec.Struct, rename="camel"):
+class _User(msgspec.Struct, rename="camel", gc=False):
     account_identifier: str | None = None
 
 
@@ -178,7 +178,7 @@ def _last(name: str) -> str:
 
 def _authoriser(fleet: Fleet) -> tokens.Authorise:
     """Bearer headers: the secret itself, or tokens bought with a service account's key."""
-    if not secret(fleet).lstrip().startswith("{"):
+    if not secret(fleet).startswith("{"):
         return tokens.given(fleet)
     return tokens.bought(lambda: _buy(fleet))
 

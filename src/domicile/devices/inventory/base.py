@@ -96,7 +96,10 @@ def moment(text: str | None) -> datetime | None:
         return None
     if when.year < 2000:
         return None
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    try:
+        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except OverflowError:  # the last day of the year 9999, west of Greenwich
+        return None
 
 
 def owners(*names: str | None) -> tuple[str, ...]:

@@ -104,7 +104,7 @@ class JsonInventory:
     def _device(self, decoder: msgspec.json.Decoder[_Record], line: str, number: int) -> Device:
         try:
             record = decoder.decode(line)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise FleetError(
                 self.fleet.name,
                 f"device {number} of {Path(self.fleet.file).name}: {_fault(error)}",
@@ -258,6 +258,6 @@ def _none_twice(fleet: str, devices: Sequence[Device], seen: set[str]) -> None:
         seen.add(device.id)
 
 
-def _fault(error: msgspec.DecodeError) -> str:
+def _fault(error: Exception) -> str:
     """What msgspec found, which names types and places and never a value."""
     return str(error) if isinstance(error, msgspec.ValidationError) else "not an object of JSON"

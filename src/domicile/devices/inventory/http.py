@@ -37,12 +37,19 @@ AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 def secret(fleet: Fleet) -> str:
     """The fleet's secret from its environment variable. Raises FleetError."""
-    value = os.environ.get(fleet.secret, "")
+    value = os.environ.get(fleet.secret, "").strip()
     if not value:
         raise FleetError(
             fleet.name,
             f"the environment variable {fleet.secret} is not set",
             hint="It holds the secret of the fleet's source; see docs/devices.md.",
+        )
+    shown = value.replace("\n", "").replace("\r", "") if value.startswith("{") else value
+    if not shown.isascii() or not shown.isprintable():
+        raise FleetError(
+            fleet.name,
+            f"the environment variable {fleet.secret} holds what no secret can be",
+            hint="Its characters are printable ASCII; a line end after it does not matter.",
         )
     return value
 
@@ -100,6 +107,12 @@ class Service:
             asked: float | None = None
             try:
                 answer = self.client.request(method, url, headers=headers, content=body)
+            except httpx.InvalidURL:
+                raise FleetError(
+                    self.fleet.name, "a page leads to what is no address", hint="Nothing was asked."
+                ) from None
+            except httpx.DecodingError:
+                what = "answered with half a page"
             except httpx.TransportError as error:
                 if attempt == 0 and isinstance(error, httpx.ConnectError) and not resumed:
                     self._sleep(wait)
@@ -119,7 +132,12 @@ class Service:
                         raise FleetError(
                             self.fleet.name, f"the answer is none that we know: {error}"
                         ) from None
-                    except msgspec.DecodeError:
+                    except RecursionError:
+                        raise FleetError(
+                            self.fleet.name,
+                            "the answer is none that we know: it is nested too deep",
+                        ) from None
+                    except (msgspec.DecodeError, UnicodeDecodeError):
                         what = "answered with half a page"
                 elif answer.status_code == 401 and not fresh:
                     fresh = True
@@ -139,7 +157,12 @@ class Service:
 
     def _same_origin(self, url: str) -> None:
         """Credentials go to the declared service only, whatever an answer says."""
-        here, there = urlsplit(self.fleet.url), urlsplit(url)
+        try:
+            here, there = urlsplit(self.fleet.url), urlsplit(url)
+        except ValueError:
+            raise FleetError(
+                self.fleet.name, "a page leads to what is no address", hint="Nothing was asked."
+            ) from None
         if (here.scheme, here.netloc) != (there.scheme, there.netloc):
             raise FleetError(
                 self.fleet.name,

@@ -46,6 +46,6 @@ def buy(fleet: Fleet, url: str, form: Mapping[str, str], hint: str) -> tuple[str
     try:
         answer = httpx.post(url, data=form, timeout=TIMEOUT, verify=trust())
         token = msgspec.json.decode(answer.content, type=_Token)
-    except (httpx.HTTPError, httpx.InvalidURL, msgspec.DecodeError):
+    except (httpx.HTTPError, httpx.InvalidURL, msgspec.DecodeError, ValueError, RecursionError):
         raise FleetError(fleet.name, "no token was given", hint=hint) from None
     return token.access_token, time.monotonic() + token.expires_in - MARGIN
