@@ -22,7 +22,7 @@ from domicile.review.assess import MOST_BYTES, WITHHELD, _parts, fits
 from domicile.review.clauses import standing
 from domicile.review.figures import Figures
 from domicile.review.model import Figure, State
-from domicile.review.plots import FILLS, Band, Bar, bands, bars, deadlines, world
+from domicile.review.plots import FILLS, LETTERS, Band, Bar, bands, bars, deadlines, world
 from domicile.review.view import RANGES, refs
 from domicile.review.words import Words
 from tests.review.world import DAY, write_world
@@ -139,6 +139,9 @@ def test_plots_mark_their_numbers_and_escape_their_words() -> None:
     assert EVIL in texts(line.svg)
     shown = world("w", "t", "d", {"NL": 5, "SG": 1, "ZZ": 9}, {"US": [EVIL], "TV": ["x"]}, words)
     assert any(EVIL in text for text in texts(shown.svg))
+    long = bars("l", "t", "d", [Bar("x" * 40 + "end", parts)], {}, words)
+    (label,) = (text for text in texts(long.svg) if text.endswith("end"))
+    assert (len(label), label[0]) == (LETTERS, "…")  # its end tells it apart
     for each in (plot, flow, line, shown):
         assert "style=" not in each.svg  # the page's policy forbids it
 
@@ -197,6 +200,14 @@ def test_the_state_of_a_clause(
         for s in standing(estate, mandates, {**PLAN, **plan}, devices, DAY)
     }
     assert lines[clause].state == state
+
+
+def test_what_nothing_was_held_against_is_not_met(declared: tuple[Any, Any]) -> None:
+    estate, mandates = declared
+    silent = replace(estate, flows=())
+    lines = {f"{s.mandate.id}/{s.clause.id}": s.state
+             for s in standing(silent, mandates, PLAN, None, DAY)}  # fmt: skip
+    assert (lines["ads/nobody"], lines["home/rest"]) == ("not_checked", "met")
 
 
 def test_people_are_counted_by_store_and_deadlines_are_those_that_bind(

@@ -154,6 +154,7 @@ def _close(stage: Stage, checkpoint: str, out: Output, began: float) -> None:
     out.say("    domicile plan -o second.json")
     out.say("    domicile apply second.json --yes")
     out.say("    domicile log show")
+    out.say("    domicile review -o review.html")
     out.say(
         f"\nThe servers stay up. `domicile demo --stop --dir {where}` stops them,"
         " --remove also removes the folder."

@@ -18,9 +18,6 @@ Verdicts = Mapping[tuple[str, str], Mapping[str, int]]
 
 VERDICTS = ("present", "absent", "not_observable", "stale", "not_covered")
 
-DECLARED = ("use", "offer")
-"""Kinds that are held against what the estate declares: flows and services."""
-
 
 @dataclass(frozen=True)
 class Stands:
@@ -90,7 +87,9 @@ def _state(
     if clause.kind == "store":
         doubtful = {u["store"] for u in plan["unknown"]} & set(_forbidden(estate, clause))
         return "unknown" if doubtful else "met"
-    return "met" if clause.kind in DECLARED else "not_checked"
+    # Held against what the estate declares; where it declares nothing, nothing was looked at.
+    declared: Mapping[str, Sequence[object]] = {"use": estate.flows, "offer": estate.services}
+    return "met" if declared.get(clause.kind) else "not_checked"
 
 
 _WORST: tuple[tuple[str, State], ...] = (

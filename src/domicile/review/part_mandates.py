@@ -37,7 +37,7 @@ COUNTRIES = 12
 """Countries of residence that are named; more are counted."""
 
 DRAWN = 14
-"""Deadlines in the drawing, the soonest; all of them are in the tables."""
+"""Deadlines in the drawing; all of them are in the tables."""
 
 
 def mandates(w: Writer) -> Section:
@@ -82,14 +82,19 @@ def _states(w: Writer) -> Iterator[Plot]:
 
 
 def _deadlines(w: Writer) -> Iterator[Plot]:
-    due = sorted(
-        (s.due, f"{s.mandate.id}/{s.clause.id}")
-        for s in w.assessed.stands
-        if s.due and s.state != "not_in_effect"
-    )
-    if due:
-        day = w.assessed.examined.day
-        rows = [(name, on, left(w, on, day)) for on, name in due[:DRAWN]]
+    """One line for each mandate and day: those to come first, then the latest that passed."""
+    day = w.assessed.examined.day
+    found: dict[tuple[date, str], list[str]] = {}
+    for s in w.assessed.stands:
+        if s.due and s.state != "not_in_effect":
+            found.setdefault((s.due, s.mandate.id), []).append(s.clause.id)
+    nearest = sorted(found, key=lambda at: (at[0] < day, abs((at[0] - day).days), at[1]))[:DRAWN]
+    rows = [
+        (f"{name}/{found[on, name][0]}" if len(found[on, name]) == 1 else name, on,
+         left(w, on, day))
+        for on, name in sorted(nearest)
+    ]  # fmt: skip
+    if rows:
         said = "; ".join(f"{name} {w.words.day(on.isoformat())}" for name, on, _ in rows)
         yield deadlines(
             "deadlines", w.words("deadlines_plot"), w.words("deadlines_described", said=said),

@@ -50,6 +50,12 @@ def where(w: Writer) -> Section:
 
 def _stores(w: Writer) -> Table:
     found = w.assessed
+
+    def ageless(name: str) -> bool:
+        """Whether nothing tells the age of anybody registered there: 0 would be a lie."""
+        mine = [p for p in found.map["people"] if p["store"] == name]
+        return bool(mine) and all(p["age_unknown"] == p["people"] for p in mine)
+
     rows = []
     for n, store in enumerate(found.entries[found.survey]["stores"]):
         name = store["store"]
@@ -62,7 +68,8 @@ def _stores(w: Writer) -> Table:
             named(name), w.country(store["country"]), store.get("operator", ""), at("tables"),
             at("rows"),
             w.some(f"people registered in {name}", [(i, f"{way}.people") for i, way in mine]),
-            w.some(f"minors registered in {name}", [(i, f"{way}.minors") for i, way in mine]),
+            (w.words("unknown"),) if ageless(name)
+            else w.some(f"minors registered in {name}", [(i, f"{way}.minors") for i, way in mine]),
         ))  # fmt: skip
     return w.table(
         "stores_table",

@@ -21,6 +21,9 @@ Fill = Literal["solid", "hatch", "dots", "open", "cross", "light"]
 WIDE, LABEL, ROW = 760, 200, 30
 """Width of a plot, of its labels, and the height of a row, in its own units."""
 
+LETTERS = 24
+"""Of a label, also in a wide font."""
+
 INK, SOLID, PALE = "#1b1d1f", "#0b5c6b", "#ffffff"
 TINTS = ("#ffffff", "#dce9eb", "#b3d0d5", "#7fb0b9", "#3f8592", "#0b4650")
 """Shades of the world map, lighter to darker: they differ in lightness."""
@@ -57,7 +60,7 @@ def bars(
     body, shown = [], list[Figure]()
     for number, row in enumerate(rows):
         y = number * ROW + 6
-        body.append(_text(LABEL - 10, y + 14, row.label, anchor="end"))
+        body.append(_text(LABEL - 10, y + 14, _label(row.label), anchor="end"))
         at, after = float(LABEL), list[tuple[Fill, Figure]]()
         for fill, figure in row.parts:
             if not figure.value:
@@ -82,7 +85,7 @@ def bars(
     height = len(rows) * ROW + 8
     if legend:
         body += _legend(id_, legend, height + 4)
-        height += 26 * (1 + (len(legend) - 1) // 2)
+        height += 26 * (1 + (len(legend) - 1) // _columns(legend))
     return Plot(id_, title, described, _svg(WIDE, height, body, _patterns(id_)), tuple(shown))
 
 
@@ -116,7 +119,7 @@ def deadlines(
         past = due < today
         body.append(f'<path d="M{at - 8:.1f} {y - 8}h16l-8 14z" fill="{SOLID if past else PALE}" '
                     f'stroke="{SOLID}" stroke-width="2"/>')  # fmt: skip
-        body.append(_text(LABEL - 10, y + 5, label, anchor="end"))
+        body.append(_text(LABEL - 10, y + 5, _label(label), anchor="end"))
         anchor = "start" if at < WIDE * 0.6 else "end"
         text = f"{words.day(due.isoformat())}: {said}"
         body.append(_text(at + (12 if anchor == "start" else -12), y - 8, text, anchor=anchor))
@@ -244,6 +247,11 @@ def _count(figure: Figure) -> int:
     return figure.value
 
 
+def _label(text: str) -> str:
+    """A label with its end, by which names tell each other apart, where it is too long."""
+    return text if len(text) <= LETTERS else "…" + text[1 - LETTERS :]
+
+
 def _svg(wide: float, tall: float, body: Sequence[str], defs: str, size: int = 14) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:g} {tall:g}" '
@@ -279,9 +287,15 @@ def _box(id_: str, fill: Fill, x: float, y: float, wide: float, tall: float) -> 
             f'fill="{how}" stroke="{INK}" stroke-width="1"/>')  # fmt: skip
 
 
+def _columns(legend: Mapping[Fill, str]) -> int:
+    """Two columns where every label fits in half of the width, also in a wide font."""
+    return 2 if max(map(len, legend.values())) <= 26 else 1
+
+
 def _legend(id_: str, legend: Mapping[Fill, str], top: float) -> Iterator[str]:
+    columns = _columns(legend)
     for number, (fill, label) in enumerate(legend.items()):
-        x, y = LABEL + 280 * (number % 2), top + 26 * (number // 2)
+        x, y = LABEL + 280 * (number % columns), top + 26 * (number // columns)
         yield _box(id_, fill, x, y, 26, 16)
         yield _text(x + 34, y + 13, label)
 
