@@ -100,8 +100,36 @@ def test_deadlines_are_as_many_days_as_the_orders_say() -> None:
     assert days("ieepa-tiktok-2020") == 45
     assert days("no-tiktok-on-government-devices", date(2023, 2, 27)) == 30
     assert days("commission-device-ban") == 20
+    contracts = {c.id: c.body.get("by") for c in LIBRARY["no-tiktok-on-government-devices"].clauses}
+    start = date(2023, 2, 27)
+    assert contracts["contracts"] == (start + timedelta(days=90)).isoformat()
+    assert contracts["contracts-in-force"] == (start + timedelta(days=120)).isoformat()
     due = LIBRARY["dpc-tiktok-transfers-2025"].deadline
     assert due == date(2025, 10, 30)  # six months
+
+
+def test_adequacy_ends_when_the_decision_says() -> None:
+    """The decision on the United Kingdom: until 27 December 2031."""
+    path = str(library()["gdpr-transfers"])
+    for day, adequate in ((date(2031, 12, 27), True), (date(2031, 12, 28), False)):
+        mandate = load_mandate(path, day)
+        rest, look = mandate.clauses
+        assert ("GB" in rest.countries, "GB" in look.body["country"]) == (adequate, adequate)
+        assert {"NO", "JP", "UY"} <= rest.countries
+        assert not {"US", "CN"} & rest.countries
+
+
+def test_every_bulk_category_is_restricted_as_well_as_brokered() -> None:
+    """28 CFR 202.301 to 202.303: brokerage, and what a covered person may not reach."""
+    over = {
+        (c.kind, frozenset(c.body["categories"])): c.body["over"]["more_than"]
+        for c in LIBRARY["us-data-security-program"].clauses
+        if "over" in c.body
+    }
+    brokered = {categories: n for (kind, categories), n in over.items() if kind == "use"}
+    reached = {categories: n for (kind, categories), n in over.items() if kind == "access"}
+    assert brokered == reached
+    assert len(brokered) == 6
 
 
 def test_figures_of_the_data_security_program() -> None:
