@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -25,6 +26,8 @@ DAY = date(2026, 6, 1)
         (date(2026, 1, 31), "month", date(2026, 2, 28), date(2026, 3, 31)),
         (date(2024, 2, 29), "year", date(2024, 3, 1), date(2025, 2, 28)),
         (date(2024, 2, 29), "year", date(2027, 3, 1), date(2028, 2, 29)),
+        (date(1, 1, 1), "month", date(2026, 12, 31), date(2027, 1, 1)),
+        *((date(2025, 12, 31), every, date.max, date.max) for every in ("day", "month", "year")),
     ],
 )
 def test_periods(start: date, every: str, day: date, end: date) -> None:
@@ -52,6 +55,18 @@ def test_hours_after_a_breach() -> None:
     (authority, _) = load_mandate(library()["gdpr-breach"], DAY).clauses
     aware = datetime(2026, 3, 28, 23, 30, tzinfo=UTC)  # across the clocks' change: hours are hours
     assert due_time(authority, aware) == datetime(2026, 3, 31, 23, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("within", ["within_hours", "within_days"])
+def test_no_time_is_too_long(within: str) -> None:
+    """What is due after the end of all dates is due at their end, and not a fault."""
+    (authority, _) = load_mandate(library()["gdpr-breach"], DAY).clauses
+    body = {k: v for k, v in authority.body.items() if k != "within_hours"}
+    far = replace(authority, body={**body, within: 10**30})
+    due = due_time(far, datetime(2026, 3, 28, tzinfo=UTC))
+    assert due is not None
+    assert due.year == date.max.year
+    assert add_months(date.max, 10**9) == date.max
 
 
 def test_what_is_listed() -> None:

@@ -75,6 +75,7 @@ def apply_plan(
 
     `approved` is asked once everything else would let the plan through.
     """
+    clock = _Clock(approved)
     day = date.fromisoformat(plan["as_of"])
     estate, mandates, _ = declarations(estate_file, (), day)
     directory = state_directory(estate_file)
@@ -88,7 +89,9 @@ def apply_plan(
             try:
                 check_before(plan, estate, mandates, state)
                 check_approved(plan, estate, mandates, log, state)
-                return _apply(run, estate, mandates, day, cap, approved)
+                resumed = state.run_state(run.digest) == "started"
+                done = _apply(run, estate, mandates, day, cap, clock.approved)
+                return {**done, **clock.told(run, resumed)}
             except PlanRefused as error:
                 run.entries = []
                 run.note("refusal", reason=error.code, plan=plan["digest"])
@@ -101,6 +104,34 @@ def apply_plan(
                 raise Stopped(error.message, hint=error.hint) from error
     finally:
         state.close()
+
+
+class _Clock:
+    """How long a run took, without the time in which somebody thought about it."""
+
+    def __init__(self, approved: Callable[[], bool]) -> None:
+        self._began = time.monotonic()
+        self._approved = approved
+
+    def approved(self) -> bool:
+        """Ask, and let the clock stand still meanwhile."""
+        asked = time.monotonic()
+        try:
+            return self._approved()
+        finally:
+            self._began += time.monotonic() - asked
+
+    def told(self, run: Run, resumed: bool) -> dict[str, Any]:
+        """Seconds that it took and that the plan said. The journal keeps those of a whole run, so
+        that the next estimate is better."""
+        took = time.monotonic() - self._began
+        cost = run.plan["cost"]
+        modelled = cost.get("rests_on", {}).get("modelled")
+        if modelled and not resumed:
+            run.state.note_pace(run.digest, took, modelled)
+        return {
+            "seconds": round(took, 1), "estimated_seconds": cost.get("seconds"), "resumed": resumed,
+        }  # fmt: skip
 
 
 def _apply(

@@ -70,4 +70,8 @@ def show(done: dict[str, Any], out: Output) -> None:
         out.say(f"{purged['store']}: purged {', '.join(tables[:NAMED]) or 'nothing'}{more}")
     for view in done["views"]:
         out.warn(f"{view['store']}: view {view['view']} was not refreshed: {view['reason']}")
+    said = done["estimated_seconds"]
+    if said is not None:
+        part = ", of which this run did the rest" if done["resumed"] else ""
+        out.say(f"It took {done['seconds']:g} s; the plan said about {said:g} s{part}.")
     out.say("Check it from the stores: domicile verify")

@@ -103,7 +103,7 @@ def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
         out.say(
             f"If {', '.join(tried['mandates'])} were in force: {tried['people']:,} people, "
             f"{tried['rows']:,} rows in {tried['steps']} steps, about {tried['bytes']:,} bytes, "
-            f"about {tried['seconds']} s; {tried['held']:,} rows held, {tried['unknown']} unknown."
+            f"about {_time(tried)}; {tried['held']:,} rows held, {tried['unknown']} unknown."
         )
     cost = document["cost"]
     if not document["steps"]:
@@ -115,9 +115,21 @@ def show(document: dict[str, Any], target: Path | None, out: Output) -> None:
             out.say("What is held or unknown above is still a finding: `--check` exits with 1.")
         return
     out.say(
-        f"{counted(cost['rows'], 'row')}, about {cost['bytes']:,} bytes, about {cost['seconds']} s."
+        f"{counted(cost['rows'], 'row')}, about {cost['bytes']:,} bytes, about {_time(cost)}, "
+        f"{_rests_on(cost['rests_on'])}."
     )
     out.say(
         f"Carry it out: domicile apply {target}" if target else
         "Nothing was written: add -o FILE to keep this plan for `domicile apply`."
     )  # fmt: skip
+
+
+def _time(cost: dict[str, Any]) -> str:
+    seconds = cost["seconds"]
+    return f"{seconds} s" if seconds < 120 else f"{seconds / 60:,.1f} min"
+
+
+def _rests_on(measured: dict[str, Any]) -> str:
+    if measured["applies"]:
+        return f"by the last {counted(measured['applies'], 'apply', 'applies')} of this estate"
+    return f"by reading for {measured['reading']:.1f} s and figures of another machine"

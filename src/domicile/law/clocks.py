@@ -94,10 +94,11 @@ def next_period(start: date, every: str, day: date) -> date:
     if every in ("day", "week"):
         step = 1 if every == "day" else 7
         passed = max((day - start).days, 0)
-        return start + timedelta(days=(passed // step + 1) * step)
+        return add_days(start, (passed // step + 1) * step)
     months = 1 if every == "month" else 12
-    number = 1
-    while (end := add_months(start, number * months)) <= day:
+    passed = (day.year - start.year) * 12 + day.month - start.month
+    number = max(passed // months, 1)
+    while (end := add_months(start, number * months)) <= day and end < date.max:
         number += 1
     return end
 
@@ -105,25 +106,35 @@ def next_period(start: date, every: str, day: date) -> date:
 def last_period(start: date, every: str, day: date) -> date:
     """The beginning of the period that a day is in."""
     previous, end = start, next_period(start, every, start)
-    while end <= day:
+    while end <= day and end < date.max:
         previous, end = end, next_period(start, every, end)
     return previous
 
 
 def add_months(day: date, months: int) -> date:
-    """That many months later, on the same day of the month or on its last."""
+    """That many months later, on the same day of the month or on its last; the last day that a
+    date can be, where that is later."""
     year, month = divmod(day.month - 1 + months, 12)
     year, month = day.year + year, month + 1
+    if year > date.max.year:
+        return date.max
     return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+def add_days(day: date, days: int) -> date:
+    """That many days later; the last day that a date can be, where that is later."""
+    return day + timedelta(days=min(days, (date.max - day).days))
 
 
 def due_time(clause: Clause, aware: datetime) -> datetime | None:
     """By when something is to be told that was noticed at `aware`; None: without delay."""
     body = clause.body
-    if "within_hours" in body:
-        return aware + timedelta(hours=body["within_hours"])
-    if "within_days" in body:
-        return aware + timedelta(days=body["within_days"])
+    for unit in ("hours", "days"):
+        if (within := body.get(f"within_{unit}")) is not None:
+            # A day to spare: a time near the end of all dates could not be shown in another zone.
+            most = datetime.max.replace(tzinfo=aware.tzinfo) - timedelta(days=2) - aware
+            return aware + timedelta(hours=min(within * (24 if unit == "days" else 1),
+                                               most // timedelta(hours=1)))  # fmt: skip
     return None
 
 

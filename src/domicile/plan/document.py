@@ -9,6 +9,7 @@ from typing import Any
 
 from domicile.durable.files import write_whole
 from domicile.errors import PlanRefused, UsageError
+from domicile.plan.estimate import untimed
 
 VERSION = 1
 
@@ -22,9 +23,8 @@ PARTS = {
 
 
 def digest_of(document: Document) -> str:
-    """sha256 over everything in the plan but the digest itself."""
-    rest = {k: v for k, v in document.items() if k != "digest"}
-    text = json.dumps(rest, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    """sha256 over everything in the plan but the digest itself, and how long it may take."""
+    text = json.dumps(untimed(document), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -16,7 +16,7 @@ from domicile.plan.closure import Closure
 from domicile.plan.document import VERSION, digest_of
 from domicile.plan.needs import needs
 from domicile.plan.objects import FilePlan
-from domicile.plan.objects_report import FILE_BYTES_A_SECOND, FILES_A_SECOND, FileReport
+from domicile.plan.objects_report import FileReport
 from domicile.plan.planner import Outcome
 from domicile.plan.reasons import flow_lines, legal_reason
 from domicile.plan.sequences import sequence_warnings
@@ -385,41 +385,18 @@ class Report:
         })  # fmt: skip
 
     def _cost(self) -> Doc:
-        """What it would take: rows, bytes as the catalogue's averages say, seconds as measured
-        on small machines (docs/performance.md)."""
-        rows = sum(s["rows"] for s in self.steps)
+        """What it would take: rows, and bytes as the catalogue's averages say. How long, whoever
+        timed the plan adds (`estimate.py`)."""
         size = 0.0
-        acting = [s for s in self.steps if s["op"] in ("move", "erase")]
-        # Apply reads again what was read for the plan, whatever goes.
-        read = sum(
-            max(table.estimate, 0)
-            for cell in self.survey.cells.values()
-            for table in cell.schema.tables.values()
-        )
-        seconds = 1 + rows / ROWS_A_SECOND
-        if acting:
-            seconds += read / READ_A_SECOND + len(acting) * SECONDS_A_TABLE
         for step in self.steps:
             if step["from"] in self.survey.folders:
                 size += step["bytes"]
-                seconds += step["rows"] / FILES_A_SECOND + step["bytes"] / FILE_BYTES_A_SECOND
                 continue
             cell = self.survey.cells[step["from"]]
             shape = cell.schema.tables.get(step["table"].split(".", 1)[-1].strip('"'))
             if shape and shape.estimate:
                 size += step["rows"] * shape.bytes / shape.estimate
-        return {"rows": rows, "bytes": round(size), "seconds": round(seconds, 1)}
-
-
-READ_A_SECOND = 200_000
-"""Rows of the stores whose owner is worked out again in a second, on two cores."""
-
-SECONDS_A_TABLE = 0.4
-"""What a table with rows that go costs beside them: batches, read-back, purge, evidence. With the
-two figures above, `domicile demo` is told 10 s and takes 10 to 20 s, as busy as the machine is."""
-
-ROWS_A_SECOND = 100_000
-"""Rows moved, verified and deleted a second on two cores with small rows; see `make bench`."""
+        return {"rows": sum(s["rows"] for s in self.steps), "bytes": round(size)}
 
 
 def people_of(work: Work, going: str, where: str = "1 = 1") -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from domicile.estate.model import Estate
 from domicile.law.model import Clause, Mandate
+from domicile.plan.estimate import Stopwatch, estimated
 from domicile.plan.findings import Report
 from domicile.plan.planner import Planner
 from domicile.survey.state import State
@@ -43,10 +44,15 @@ def forecast(
     written. Raises DomicileError.
     """
     as_if = [in_force(m, day) if m.id in proposed else m for m in mandates]
+    watch = Stopwatch()
     with Survey(estate, state) as survey:
         planner = Planner(survey, as_if, day, progress=progress)
-        report = Report(survey, as_if, day, planner.run(), planner.files)
-        return figures(report.document(), sorted(proposed), estate)
+        outcomes = planner.run()
+        watch.lap(read=True)
+        document = Report(survey, as_if, day, outcomes, planner.files).document()
+        watch.lap(read=False)
+        document["cost"] |= estimated(document["steps"], survey, watch, state)
+        return figures(document, sorted(proposed), estate)
 
 
 def figures(document: Doc, mandates: Sequence[str], estate: Estate) -> Doc:

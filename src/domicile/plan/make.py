@@ -11,6 +11,7 @@ from domicile.evidence.place import open_log, state_directory
 from domicile.law.standing import closed_now
 from domicile.plan.declared import declarations
 from domicile.plan.document import Document, digest_of
+from domicile.plan.estimate import Stopwatch, estimated
 from domicile.plan.findings import Report
 from domicile.plan.forecast import forecast
 from domicile.plan.planner import Planner
@@ -31,13 +32,17 @@ def make_plan(
     estate, mandates, proposed = declarations(path, extra, day)
     directory = state_directory(path)
     state = State(directory)
+    watch = Stopwatch()
     try:
         kept = Kept(directory, estate.digest, note=True)
         with Survey(estate, state, kept=kept) as survey:
             planner = Planner(survey, mandates, day, proposed, progress)
             outcomes = planner.run()
+            watch.lap(read=True)
             progress("classifying columns")
             document = Report(survey, mandates, day, outcomes, planner.files, proposed).document()
+            watch.lap(read=False)
+            document["cost"] |= estimated(document["steps"], survey, watch, state)
         closed = closed_now(directory, mandates, day)
         document["closed"] = [each.as_json() for each in closed]
         document["digest"] = digest_of(document)

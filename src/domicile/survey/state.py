@@ -27,6 +27,9 @@ CREATE TABLE IF NOT EXISTS stub (
 CREATE TABLE IF NOT EXISTS run (
   plan TEXT PRIMARY KEY, state TEXT NOT NULL, at TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS pace (
+  plan TEXT PRIMARY KEY, took REAL NOT NULL, said REAL NOT NULL
+);
 CREATE TABLE IF NOT EXISTS batch (
   plan TEXT NOT NULL, run TEXT NOT NULL, source TEXT NOT NULL, home TEXT NOT NULL,
   number INTEGER NOT NULL, mark TEXT NOT NULL, seen TEXT NOT NULL, state TEXT NOT NULL,
@@ -191,6 +194,18 @@ class State(Database):
             "ON CONFLICT (plan) DO UPDATE SET state = excluded.state, at = excluded.at",
             (plan, state),
         )
+
+    def note_pace(self, plan: str, took: float, said: float) -> None:
+        """Note how many seconds a plan took that was carried out in one run, and how many were
+        modelled for it."""
+        self.write("INSERT OR REPLACE INTO pace VALUES (?, ?, ?)", (plan, took, said))
+
+    def paces(self, last: int) -> list[tuple[float, float]]:
+        """(took, modelled) of the last plans, in seconds."""
+        rows = self.connection.execute(
+            "SELECT took, said FROM pace ORDER BY rowid DESC LIMIT ?", (last,)
+        )
+        return [(float(took), float(said)) for took, said in rows]
 
     def note_batch(
         self, plan: str, run: str, source: str, home: str, number: int, mark: str, seen: str
