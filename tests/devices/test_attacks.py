@@ -15,10 +15,10 @@ from domicile.devices.inventory.base import Inventory, moment
 from domicile.devices.inventory.fleet import FleetInventory
 from domicile.devices.inventory.graph import GraphInventory
 from domicile.devices.inventory.nanomdm import NanomdmInventory
-from domicile.errors import FleetError, Stopped
+from domicile.errors import DeclarationError, FleetError, Stopped
 from domicile.estate.model import Fleet
 from tests.devices.graph_server import Answer, GraphServer, served
-from tests.devices.made import DEADLINE, TIKTOK, make_ban, write_estate
+from tests.devices.made import DEADLINE, MANDATE, TIKTOK, make_ban, write_estate
 from tests.devices.test_sync import Source, phone, run
 
 SOURCES = ("graph", "fleet", "android", "nanomdm")
@@ -183,6 +183,15 @@ def test_names_of_devices_cannot_command_a_terminal(
         assert "\x07" not in printed
     assert main(["devices", "list", "--estate", str(file)]) == 0
     assert "[bold red]" in capsys.readouterr().out.replace("\n", "")
+
+
+@pytest.mark.parametrize("key", ["fresh_days", "attest_days"])
+@pytest.mark.parametrize("days", ["3651", "999999999999", "0", "-1", "1.5"])
+def test_days_without_end_are_a_wrong_declaration(tmp_path: Path, key: str, days: str) -> None:
+    mandate = MANDATE.replace("      by:", f"      {key}: {days}\n      by:")
+    with pytest.raises(DeclarationError, match=key):
+        make_ban(tmp_path, mandate)
+    make_ban(tmp_path, mandate.replace(f"{key}: {days}", f"{key}: 3650"))
 
 
 def test_the_same_id_in_other_letters_is_another_device(tmp_path: Path) -> None:
