@@ -183,23 +183,24 @@ def _show(out: Output, document: dict[str, Any]) -> None:
         ["store", "country", "operator", "holds", "where"],
         [[s["name"], s["country"], s["operator"], s["holds"], s["url"]] for s in stores],
     )
-    out.table(
-        f"Mandates on {document['as_of']}",
-        ["mandate", "status", "effective", "deadline", "makes steps"],
-        [
-            [m["id"], m["status"], m["effective"], m["deadline"] or "-", m["makes_steps"]]
-            for m in document["mandates"]
-        ],
-    )
-    out.table(
-        "Clauses",
-        ["clause", "kind", "otherwise", "enforced by", "fact verified"],
-        [
-            [f"{m['id']}/{c['id']}", c["kind"], c["otherwise"], c["enforced_by"], _said(c)]
-            for m in document["mandates"]
-            for c in m["clauses"]
-        ],
-    )
+    if document["mandates"]:
+        out.table(
+            f"Mandates on {document['as_of']}",
+            ["mandate", "status", "effective", "deadline", "makes steps"],
+            [
+                [m["id"], m["status"], m["effective"], m["deadline"] or "-", m["makes_steps"]]
+                for m in document["mandates"]
+            ],
+        )
+        out.table(
+            "Clauses",
+            ["clause", "kind", "otherwise", "enforced by", "fact verified"],
+            [
+                [f"{m['id']}/{c['id']}", c["kind"], c["otherwise"], c["enforced_by"], _said(c)]
+                for m in document["mandates"]
+                for c in m["clauses"]
+            ],
+        )
     if document["findings"]:
         out.table(
             "Flows and services that a clause forbids, or perhaps",
