@@ -3,6 +3,7 @@ were."""
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 import subprocess
@@ -18,7 +19,8 @@ import pytest
 from domicile.cli.main import main
 from domicile.errors import PlanRefused
 from domicile.evidence.approval import Approvals, approve, check
-from domicile.evidence.keys import SigningKey
+from domicile.evidence.keys import COSIGNATURE, SigningKey
+from domicile.evidence.note import Checkpoint
 from tests.conftest import ROOT
 from verifier import domicile_verify as verifier
 
@@ -197,6 +199,19 @@ def test_an_approval_is_bound_to_its_plan(change: dict[str, Any], said: str) -> 
     assert check(plan, given) == ONE.verifier
     with pytest.raises(PlanRefused, match=said):
         check({**plan, **change}, given)
+
+
+def test_a_clock_that_went_back_prolongs_no_approval() -> None:
+    """What the plan's witnesses saw is later than what our clock says."""
+    key, witness = SigningKey.generate("a"), SigningKey.generate("w", COSIGNATURE)
+    needs = [{"mandate": "m", "need": 1, "of": [str(witness.verifier)]}]
+    found = recorded({**planned(key), "witnesses": needs})
+    text = Checkpoint("domicile/x", 1, bytes(32)).text
+    seen = int(datetime(2026, 3, 1, 12, 1, tzinfo=UTC).timestamp())
+    line = base64.b64encode(witness.verifier.id + witness.cosign(text, seen)).decode()
+    note = f"{text}\n— w {line}\n".encode()
+    assert found.last_seen([note]) == "2026-03-01T12:00:00Z"
+    assert found.last_seen([]) == "1970-01-01T00:00:00Z"
 
 
 @pytest.mark.parametrize("field", ["decision", "expires", "signed", "signature"])

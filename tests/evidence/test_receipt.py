@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,28 @@ def test_older_secrets_still_cut_and_a_destroyed_one_does_not(state: Path) -> No
     with pytest.raises(EvidenceError, match="was destroyed"):
         cut(state, "11")
     assert verifier.audit_receipt(before[0], audited(state))  # what people have still verifies
+
+
+def test_the_tree_s_work_and_size_grow_linearly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three hashes a person (salt, leaf, and one node for each leaf but one), and 32 bytes and an
+    eighth of one: as many a person for eight times the people, so as many for 80 million."""
+    calls = 0
+
+    def counted(content: bytes = b"") -> Any:
+        nonlocal calls
+        calls += 1
+        return sha256(content)
+
+    monkeypatch.setattr("domicile.evidence.people_tree.sha256", counted)
+    a_person = []
+    for size in (1 << 11, 1 << 12, 1 << 14):
+        calls, directory = 0, tmp_path / str(size)
+        keys = [pa.array([str(n) for n in range(size)])]
+        people_tree.build(directory, [Group(bytes(32), b"", keys)], bytes(32), {})
+        stored = sum(f.stat().st_size for f in directory.iterdir() if f.name.isdecimal())
+        a_person.append((calls / size, stored / size))
+    for hashes, kept in a_person:
+        assert hashes == pytest.approx(3, rel=0.01)
+        assert kept == pytest.approx(32 * 257 / 256, rel=0.001)

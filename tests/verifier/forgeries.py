@@ -296,11 +296,18 @@ def plan_story(
     return made
 
 
-def cosign_again(case: Case, entries: list[dict[str, Any]], size: int = 3) -> Case:
+def expired_unseen(case: Case) -> Case:
+    """The operator dates the beginning before an approval's end, which a witness saw pass."""
+    entries = story(case.plan, 50, case.entries[4]["people_root"])
+    entries[2] = approval(case.plan, CUSTODIAN, expires="2026-01-23T11:15:00Z")
+    return cosign_again(case, entries, later=5400)
+
+
+def cosign_again(case: Case, entries: list[dict[str, Any]], size: int = 3, later: int = 60) -> Case:
     frontier = Frontier()
     frontier.add([leaf_hash(encode(e)) for e in entries[:size]])
     early = sign_note(Checkpoint(ORIGIN, size, frontier.root()).text, KEY)
-    return written(replace(case, kept="", heads={size: cosigned(early, NOON + 60)}), entries)
+    return written(replace(case, kept="", heads={size: cosigned(early, NOON + later)}), entries)
 
 
 def flip(path: str, where: int = 40) -> Callable[[Case], None]:
@@ -390,6 +397,7 @@ FORGERIES: dict[str, Forgery] = {
     "approval_other_estate": Forgery("an approval of another estate", plan_story(lambda p, e: e.__setitem__(2, approval(p, CUSTODIAN, estate_digest="sha256:" + "00" * 32))), PLAN, "another estate or mandates"),
     "approval_other_mandates": Forgery("an approval under other mandates", plan_story(lambda p, e: e.__setitem__(2, approval(p, CUSTODIAN, mandates_digest=DIGEST))), PLAN, "another estate or mandates"),
     "approval_expired": Forgery("an approval that had expired", plan_story(lambda p, e: e.__setitem__(2, approval(p, CUSTODIAN, expires=LAPSED))), PLAN, "had expired"),
+    "approval_expired_unseen": Forgery("it claims to have begun before an approval expired, and a witness saw it had not", expired_unseen, PLAN, "had expired"),
     "approval_expiry_altered": Forgery("an approval whose expiry was moved", plan_story(lambda p, e: e[2].update(expires="2099-01-01T00:00:00Z")), PLAN, "not by custody_.example"),
     "approval_one_person_twice": Forgery("one person approves twice, for both", plan_story(lambda p, e: e.__setitem__(2, approval(p, PLATFORM, signed="2026-01-23T10:00:01Z"))), PLAN, "with 0 approvals as .'custodian'"),
     "approval_in_anothers_role": Forgery("one person approves in another's role", plan_story(lambda p, e: e.__setitem__(2, approval(p, PLATFORM, role="custodian", operator="Trust Inc"))), PLAN, "may not approve as"),

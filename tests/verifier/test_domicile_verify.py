@@ -19,6 +19,7 @@ import pytest
 
 from domicile.evidence import merkle
 from domicile.evidence.keys import SigningKey
+from domicile.evidence.note import Checkpoint, sign_note
 from domicile.evidence.reader import LogReader
 from tests.evidence.making import KEY, ORIGIN, entries, make_log
 from tests.verifier.running import VERIFIER, verify
@@ -189,3 +190,46 @@ def test_over_http(tmp_path: Path) -> None:
         (tmp_path / "tile/entries/000").unlink()
         code, said = verify("log", address, VKEY)
         assert (code, "tile/entries/000 is missing" in said) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"[" * 100_000, b'{"index": 1e999}', b"\xff", b"", b'{"checkpoint": []}', b"9" * 5000],
+)
+def test_a_hostile_document_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "proof.json").write_bytes(content)
+    code, said = verify("proof", tmp_path / "proof.json", VKEY)  # and nothing on standard error
+    assert (code, said.startswith("DOES NOT VERIFY: "), said.count("\n")) == (1, True, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda note: note.replace("\n5\n", f"\n{10**18}\n", 1),
+        lambda note: note.replace("\n5\n", "\n-5\n", 1),
+        lambda note: note.replace("\n5\n", f"\n{'9' * 5000}\n", 1),
+        lambda note: note.replace("\n5\n", "\u20285\n", 1),
+        lambda note: note.replace("\n", "\r\n"),
+        lambda note: note.encode().hex(),
+    ],
+)
+def test_a_hostile_checkpoint_is_one_line(tmp_path: Path, change: Any) -> None:
+    log = make_log(tmp_path / "log", 5)
+    (tmp_path / "log/checkpoint").write_text(change(log.checkpoint()), newline="")
+    code, said = verify("log", tmp_path / "log", VKEY)
+    assert (code, said.startswith("DOES NOT VERIFY: ")) == (1, True), said
+
+
+def test_entries_have_no_fractions(tmp_path: Path) -> None:
+    """What JSON of Python takes, and canonical JSON does not."""
+    for number in (b"1.5", b"NaN", b"-Infinity", b"1e3"):
+        content = b'{"kind":"x","n":' + number + b',"time":"2026-01-23T10:00:00Z"}'
+        root = merkle.leaf_hash(content)
+        directory = tmp_path / number.decode()
+        (directory / "tile/entries/000.p").mkdir(parents=True)
+        bundle = len(content).to_bytes(2, "big") + content
+        (directory / "tile/entries/000.p/1").write_bytes(bundle)
+        note = sign_note(Checkpoint(ORIGIN, 1, root).text, KEY)
+        (directory / "checkpoint").write_text(note)
+        code, said = verify("log", directory, VKEY)
+        assert (code, "invalid literal" in said or "convert" in said) == (1, True), said

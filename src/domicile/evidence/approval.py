@@ -31,6 +31,9 @@ SIGNED = (
 DAYS = 30
 """How long an approval holds when nothing is said."""
 
+SKEW = 60
+"""Seconds by which the clocks of operator and witness may differ."""
+
 Plan = Mapping[str, Any]
 
 
@@ -143,6 +146,16 @@ class Approvals:
                 "approval_withdrawn" if taken_back else "approval_missing",
             )  # fmt: skip
         return len(self._latest)
+
+    def last_seen(self, notes: Iterable[bytes]) -> str:
+        """The latest time that the plan's witnesses saw, RFC 3339: no clock of ours is before it.
+
+        `notes` are the cosigned heads of the log. Raises EvidenceError.
+        """
+        keys = [VerifierKey.parse(k) for n in self.plan.get("witnesses", ()) for k in n["of"]]
+        times = [max(cosignatures(note, keys).values(), default=0) for note in notes]
+        seen = datetime.fromtimestamp(max(0, max(times, default=0) - SKEW), UTC)
+        return seen.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def require_cosigned(self, notes: Iterable[bytes]) -> None:
         """Whether enough witnesses cosigned a head that holds the plan and its approvals.

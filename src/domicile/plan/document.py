@@ -42,12 +42,12 @@ def write(document: Document, path: Path) -> None:
 def read(path: Path) -> Document:
     """Read a plan and check its digest. Raises UsageError, PlanRefused."""
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = json.loads(path.read_text("utf-8"), object_pairs_hook=_once)
     except OSError as error:
         raise UsageError(
             f"cannot read the plan {path}: {error.strerror}", hint="make one: domicile plan -o FILE"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PlanRefused(f"{path} is not a plan: not JSON", hint="make it anew") from error
     if not isinstance(document, dict) or not isinstance(document.get("digest"), str):
         raise PlanRefused(f"{path} is not a plan: it has no digest", hint="make it anew")
@@ -70,3 +70,15 @@ def read(path: Path) -> Document:
             code="plan_tampered",
         )
     return document
+
+
+def _once(pairs: list[tuple[str, Any]]) -> Document:
+    """An object in which no name stands twice: who reviews a plan may see either value."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise PlanRefused(
+            "the plan has a name twice in one object",
+            hint="whoever reviewed it may have seen the other value; make it anew",
+            code="plan_tampered",
+        )
+    return found

@@ -58,6 +58,16 @@ def test_a_tampered_plan(world: World) -> None:
     world.refuses("apply", 4, "plan.json", "changed after", options=("--yes",))
 
 
+def test_a_plan_with_a_name_twice(world: World) -> None:
+    """Who reviews it may see the first value, and JSON takes the last."""
+    text = plan_file(world).read_text()
+    assert text.startswith("{")
+    plan_file(world).write_text('{"steps": [], ' + text[1:])
+    world.refuses("apply", 4, "a name twice", options=("--yes",))
+    plan_file(world).write_text("[" * 100_000)
+    world.refuses("apply", 4, "is not a plan", options=("--yes",))
+
+
 def test_a_plan_that_says_its_own_digest(world: World) -> None:
     """Whoever can compute the digest can write a plan; what it asks is still held to the stores."""
     from domicile.plan.document import digest_of
