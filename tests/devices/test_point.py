@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -286,9 +286,9 @@ class Ends(Sessions):
     def __init__(self) -> None:
         self.works, self.asked = True, list[str]()
 
-    async def end(self, accounts: list[str]) -> bool:
+    async def end(self, accounts: Sequence[str]) -> set[str]:
         self.asked += accounts
-        return self.works
+        return set(accounts) if self.works else set()
 
 
 def test_sessions_are_ended_at_the_start_and_tried_again(tmp_path: Path) -> None:

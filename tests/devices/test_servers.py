@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import imaplib
 import os
 import smtplib
@@ -15,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from domicile.devices.dovecot import Sessions
 from domicile.devices.model import ClauseKey
 from domicile.devices.policy.render import render
 from tests.devices.certificates import Authority
@@ -266,3 +268,27 @@ def test_caddy_lets_in_by_the_certificate_and_is_closed(institution: Institution
             page(odd)
     point.kill()
     assert page(issued("d18")).status_code == 502
+
+
+def test_sessions_are_ended_by_name_and_no_wildcard_ends_others(institution: Institution) -> None:
+    here = institution
+    point = here.stack.enter_context(enforcing(here.file, DEADLINE + timedelta(hours=1)))
+    here.serve(point)
+    ana, bea = here.login("ana+d18", "pw-d18"), here.login("bea+d20", "pw-d20")
+    sessions = Sessions(f"http://127.0.0.1:{here.mail.ports['http']}", "kicks")
+
+    async def end(*accounts: str) -> set[str]:
+        sessions._client = None
+        return await sessions.end(accounts)
+
+    many = [f"nobody{n}" for n in range(250)]
+    assert asyncio.run(end("*", "be?", *many)) == {"*", "be?", *many}
+    assert is_open(ana)
+    assert is_open(bea)
+    assert asyncio.run(end("nobody", "ana", "Zoë\r\n")) == {"nobody", "ana", "Zoë\r\n"}
+    wait_until(lambda: not is_open(ana))
+    assert is_open(bea)
+    here.mail.stop()
+    assert asyncio.run(end("bea")) == set()
+    wrong = Sessions(f"http://127.0.0.1:{here.web.ports['https']}", "kicks")
+    assert asyncio.run(wrong.end(["bea"])) == set()

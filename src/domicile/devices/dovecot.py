@@ -8,14 +8,19 @@ that is open already; the doveadm HTTP API does (`kick`), with no name in a proc
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import msgspec
 
+from domicile.devices.inventory.http import trust
 from domicile.devices.table import Request
 
 SERVICES = {"imap": "mail", "pop3": "mail", "submission": "mail", "lmtp": "mail", "sieve": "mail"}
+
+BATCH = 100
+"""Accounts in one request to doveadm."""
 
 REFUSED, ALLOWED = -1, 0
 """Answers of the auth policy protocol (Dovecot 2.3, Authentication Policy Support)."""
@@ -74,21 +79,37 @@ class Sessions:
         self._url = url.rstrip("/") + "/doveadm/v1"
         encoded = base64.b64encode(key.encode()).decode()
         self._headers = {"Authorization": f"X-Dovecot-API {encoded}"}
+        self._client: httpx.AsyncClient | None = None
 
-    async def end(self, accounts: list[str]) -> bool:
-        """End every session of these accounts; whether Dovecot did.
+    async def end(self, accounts: Sequence[str]) -> set[str]:
+        """End every session of these accounts; those of whom none is left.
 
-        All devices of an account are cut off; those that may come back do so by themselves.
+        All devices of an account are cut off; those that may come back do so by themselves. A name
+        with a wildcard would end those of others, and is nobody's (`auth_username_chars`).
         """
-        commands: list[Any] = [["kick", {"mask": [name]}, str(n)] for n, name in
-                               enumerate(accounts)]  # fmt: skip
+        plain = [name for name in accounts if not set(name) & set("*?")]
+        ended = set(accounts) - set(plain)
+        for start in range(0, len(plain), BATCH):
+            part = plain[start : start + BATCH]
+            done = await self._kick(part)
+            ended |= {part[number] for number in done}
+            if not done:  # it is not there, or takes nothing: the rest waits too
+                break
+        return ended
+
+    async def _kick(self, accounts: Sequence[str]) -> set[int]:
+        commands = [["kick", {"mask": [name]}, str(n)] for n, name in enumerate(accounts)]
+        if self._client is None:
+            self._client = httpx.AsyncClient(timeout=5.0, verify=trust())
         try:
-            async with httpx.AsyncClient(timeout=5.0) as client:
-                reply = await client.post(self._url, json=commands, headers=self._headers)
-            said = msgspec.json.decode(reply.content)
-        except (httpx.HTTPError, msgspec.DecodeError):
-            return False
-        # 68 (EX_NOHOST): there was no session to end.
-        return reply.status_code == 200 and isinstance(said, list) and all(
-            each[0] == "doveadmResponse" or each[1].get("exitCode") == 68 for each in said
-        )  # fmt: skip
+            reply = await self._client.post(self._url, json=commands, headers=self._headers)
+            said = msgspec.json.decode(reply.content, type=list[tuple[str, Any, str]])
+            return {
+                int(tag)
+                for kind, what, tag in said
+                if int(tag) < len(accounts)
+                # 68 (EX_NOHOST): there was no session to end.
+                and (kind == "doveadmResponse" or what.get("exitCode") == 68)
+            }
+        except (httpx.HTTPError, msgspec.DecodeError, ValueError, AttributeError):
+            return set()

@@ -215,29 +215,31 @@ class Enforcer:
         self._waiting = (self._waiting | new) & refused
         self._failed &= self._waiting
         self._history = latest or 0
+        owners = {where: [name for (name,) in record.connection.execute(
+            "SELECT name FROM owner WHERE fleet = ? AND id = ?", where)]
+            for where in sorted(self._waiting)}  # fmt: skip
+        account = {
+            name: table.people.of(name).account for names in owners.values() for name in names
+        }
+        ended = await self.sessions.end(sorted(set(account.values())))
         of_devices = place.open_commitments(self.state, use="device")
         of_people = place.open_commitments(self.state)
         entries = []
-        for fleet, id_ in sorted(self._waiting):
-            owners = [name for (name,) in record.connection.execute(
-                "SELECT name FROM owner WHERE fleet = ? AND id = ?", (fleet, id_))]  # fmt: skip
-            ended = {
-                owner: await self.sessions.end([table.people.of(owner).account]) for owner in owners
-            }
-            again = (fleet, id_) in self._failed
-            if all(ended.values()):
-                self._waiting.discard((fleet, id_))
+        for where, names in owners.items():
+            again = where in self._failed
+            if all(account[name] in ended for name in names):
+                self._waiting.discard(where)
             else:
-                self._failed.add((fleet, id_))
+                self._failed.add(where)
             entries += [
                 kinds.make(
-                    "device_sessions", self.estate.name, fleet=fleet,
-                    outcome="done" if done else "failed",
-                    device=of_devices.person("device", f"{fleet}\n{id_}"),
-                    person=of_people.person("owner", owner),
+                    "device_sessions", self.estate.name, fleet=where[0],
+                    outcome="done" if account[name] in ended else "failed",
+                    device=of_devices.person("device", "\n".join(where)),
+                    person=of_people.person("owner", name),
                 )
-                for owner, done in ended.items()
-                if done or not again  # a failure is written once, however often it is tried
+                for name in names
+                if account[name] in ended or not again  # a failure is written once only
             ]  # fmt: skip
         if entries:
             place.open_log(self.state, self.estate.name).append(entries)
