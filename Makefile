@@ -11,7 +11,7 @@ TRIALS ?= 1000
 CORES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help deps test check format bench faults demo lock clean
+.PHONY: help deps test check format bench faults screenshots demo lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ faults: deps ## a thousand kills and failed writes during apply (TRIALS=40: as m
 
 bench: $(STAMP) ## run the benchmarks, print figures beside their bars (BENCH="move lake", QUICK=1)
 	@BENCH_QUICK=$(QUICK) $(BIN)/python -m bench $(BENCH)
+
+screenshots: deps ## take the pictures of docs/images anew
+	@$(BIN)/python scripts/make_screenshots.py
 
 demo: $(STAMP) ## a whole estate on this machine, end to end
 	@$(BIN)/domicile demo

@@ -1,4 +1,5 @@
-"""The README's transcripts are run, in order, in one temporary folder.
+"""The README's transcripts are run, and after them those of docs/devices.md, which go on with what
+the README made; in order, in one temporary folder.
 
 A block counts when it is a ```console block right after the line `<!-- run -->`. Lines after `$ `
 are commands; what follows is compared loosely: any figure stands for any figure, a word's `...`
@@ -50,8 +51,11 @@ def _loose(word: str) -> str:
 
 
 def test_the_transcripts_run(tmp_path: Path) -> None:
-    steps = transcripts((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert steps, "README.md has no marked transcript"
+    steps = []
+    for page in ("README.md", "docs/devices.md"):
+        found = transcripts((ROOT / page).read_text(encoding="utf-8"))
+        assert found, f"{page} has no marked transcript"
+        steps += found
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
     (bin_dir / "domicile").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m domicile "$@"\n')
@@ -74,7 +78,7 @@ def test_the_transcripts_run(tmp_path: Path) -> None:
     try:
         for command, shown in steps:
             got = run(command)
-            assert agrees(shown, got), f"$ {command}\n{got}\nREADME.md:\n{shown}"
+            assert agrees(shown, got), f"$ {command}\n{got}\nthe page:\n{shown}"
     finally:
         if (folder / "domicile-demo").exists():  # a transcript that broke off leaves servers up
             run("domicile demo --remove")

@@ -3,9 +3,6 @@ and its Postfix, which only root can start, in a directory of its own."""
 
 from __future__ import annotations
 
-import grp
-import os
-import pwd
 import shutil
 import signal
 import socket
@@ -17,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from domicile.demo.dovecot import write_dovecot
 from domicile.demo.postgres import free_port, own, server_account
 
 SECONDS = 30
@@ -83,82 +81,12 @@ def answers(port: int) -> bool:
         return False
 
 
-DOVECOT = """\
-base_dir = {dir}/run
-state_dir = {dir}/state
-log_path = {dir}/dovecot.log
-auth_verbose = yes
-auth_failure_delay = 0
-protocols = imap
-listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
-default_internal_user = {user}
-default_internal_group = {group}
-default_login_user = {user}
-mail_location = maildir:{dir}/mail/%n
-mail_uid = {user}
-mail_gid = {group}
-first_valid_uid = 1
-first_valid_gid = 1
-auth_username_chars = abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@+
-doveadm_api_key = {doveadm}
-passdb {{
-  driver = passwd-file
-  args = username_format=%u {dir}/users
-}}
-userdb {{
-  driver = static
-  args = uid={user} gid={group} home={dir}/mail/%n
-}}
-service imap-login {{
-  chroot =
-  inet_listener imap {{
-    port = {imap}
-  }}
-  inet_listener imaps {{
-    port = 0
-  }}
-}}
-service anvil {{
-  chroot =
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-service stats {{
-  chroot =
-}}
-service doveadm {{
-  inet_listener http {{
-    address = 127.0.0.1
-    port = {http}
-  }}
-}}
-{rendered}
-"""
-"""Dovecot 2.3 without root; `rendered` is what `domicile devices policy dovecot` gives."""
-
-
 def dovecot(
     where: Path, rendered: str, users: dict[str, tuple[str, str, str]], doveadm: str = "kicks"
 ) -> Daemon:
     """Start Dovecot. `users`: login → (password, account, device)."""
     daemon = Daemon(where, {"imap": free_port(), "http": free_port()})
-    account = server_account()
-    user = account.pw_name if account else pwd.getpwuid(os.getuid()).pw_name
-    group = grp.getgrgid(account.pw_gid if account else os.getgid()).gr_name
-    (where / "users").write_text("".join(
-        f"{login}:{{PLAIN}}{password}::::::user={name}"
-        + (f" device={device}" if device else "") + "\n"
-        for login, (password, name, device) in users.items()
-    ))  # fmt: skip
-    config = where / "dovecot.conf"
-    config.write_text(
-        DOVECOT.format(
-            dir=where, user=user, group=group, rendered=rendered, doveadm=doveadm, **daemon.ports
-        )
-    )
+    config = write_dovecot(where, rendered, users, daemon.ports, doveadm)
     daemon.start(program("dovecot"), "-F", "-c", str(config))
     return daemon
 

@@ -9,7 +9,7 @@ import smtplib
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -292,3 +292,31 @@ def test_sessions_are_ended_by_name_and_no_wildcard_ends_others(institution: Ins
     assert asyncio.run(end("bea")) == set()
     wrong = Sessions(f"http://127.0.0.1:{here.web.ports['https']}", "kicks")
     assert asyncio.run(wrong.end(["bea"])) == set()
+
+
+def test_nothing_is_left_when_the_decision_point_is_killed(institution: Institution) -> None:
+    point = institution.stack.enter_context(enforcing(institution.file, SOON))
+    wait_until(lambda: len(children(point.process.pid)) >= 1)
+    left = children(point.process.pid)
+    point.kill()
+    wait_until(lambda: not any(runs(pid) for pid in left))
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started (proc(5), field 4)."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = each.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == pid:
+                found.append(int(each.parent.name))
+    return found

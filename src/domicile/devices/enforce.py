@@ -79,6 +79,9 @@ class Enforcer:
         self._looked = time.monotonic()
         self._waiting: set[Place] = set()  # refused, and their sessions not ended yet
         self._failed: set[Place] = set()  # of these, those whose failure is in the log
+        self._told: list[
+            tuple[Place, str, bool]
+        ] = []  # whose sessions ended or not, not logged yet
         self._warned: dict[str, str] = {}
         self._changed = asyncio.Event()  # another process wrote: judge again
 
@@ -202,7 +205,7 @@ class Enforcer:
         if self.sessions is None or record is None or table is None:
             return
         (latest,) = record.connection.execute("SELECT max(rowid) FROM history").fetchone()
-        if (latest or 0) == self._history and not self._waiting:
+        if (latest or 0) == self._history and not self._waiting and not self._told:
             return
         refused = set(record.connection.execute(
             "SELECT fleet, id FROM standing WHERE NOT allowed"))  # fmt: skip
@@ -215,34 +218,38 @@ class Enforcer:
         self._waiting = (self._waiting | new) & refused
         self._failed &= self._waiting
         self._history = latest or 0
-        owners = {where: [name for (name,) in record.connection.execute(
-            "SELECT name FROM owner WHERE fleet = ? AND id = ?", where)]
-            for where in sorted(self._waiting)}  # fmt: skip
+        owners = {where: table.owners(where) for where in sorted(self._waiting)}
         account = {
             name: table.people.of(name).account for names in owners.values() for name in names
         }
         ended = await self.sessions.end(sorted(set(account.values())))
-        of_devices = place.open_commitments(self.state, use="device")
-        of_people = place.open_commitments(self.state)
-        entries = []
+        told: list[
+            tuple[Place, str, bool]
+        ] = []  # a failure is told once, however often it is tried
         for where, names in owners.items():
-            again = where in self._failed
+            again = where in self._failed  # a failure is logged once, however often it is tried
             if all(account[name] in ended for name in names):
                 self._waiting.discard(where)
             else:
                 self._failed.add(where)
-            entries += [
-                kinds.make(
-                    "device_sessions", self.estate.name, fleet=where[0],
-                    outcome="done" if account[name] in ended else "failed",
-                    device=of_devices.person("device", "\n".join(where)),
-                    person=of_people.person("owner", name),
-                )
-                for name in names
-                if account[name] in ended or not again  # a failure is written once only
-            ]  # fmt: skip
-        if entries:
-            place.open_log(self.state, self.estate.name).append(entries)
+            self._told += [(where, name, account[name] in ended) for name in names
+                           if account[name] in ended or not again]  # fmt: skip
+        if told := list(self._told):
+            await asyncio.to_thread(self._log_sessions, told)
+            del self._told[: len(told)]
+
+    def _log_sessions(self, told: list[tuple[Place, str, bool]]) -> None:
+        of_devices = place.open_commitments(self.state, use="device")
+        of_people = place.open_commitments(self.state)
+        place.open_log(self.state, self.estate.name).append([
+            kinds.make(
+                "device_sessions", self.estate.name, fleet=where[0],
+                outcome="done" if done else "failed",
+                device=of_devices.person("device", "\n".join(where)),
+                person=of_people.person("owner", name),
+            )
+            for where, name, done in told
+        ])  # fmt: skip
 
     async def send_events(self) -> None:
         """Tell others of devices whose access changed."""

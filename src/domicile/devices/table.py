@@ -71,6 +71,11 @@ class Table:
     def __len__(self) -> int:
         return len(self._bodies)
 
+    def owners(self, place: Place) -> tuple[str, ...]:
+        """Whose a device is; nobody's when its inventory does not have it any more."""
+        body = self._bodies.get(place)
+        return decode(*place, body).owners if body is not None else ()
+
     def decide(self, request: Request, now: datetime) -> Decision:
         """What one request may. Of several devices that go by one name the worst decides."""
         now = max(now, self.latest)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from domicile.cli.devices.demo import demo
 from domicile.cli.devices.enforce import enforce
 from domicile.cli.devices.explain import explain
 from domicile.cli.devices.list import list_
@@ -26,5 +27,5 @@ def command() -> None:
     """
 
 
-for each in (sync, list_, show, explain, notify, enforce, policy, report):
+for each in (sync, list_, show, explain, notify, enforce, policy, report, demo):
     command.add_command(each)
