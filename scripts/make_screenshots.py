@@ -46,8 +46,7 @@ def play(folder: Path, box: Mailbox) -> Path:
     """Announced, reminded, the deadline, and some days in which the app goes."""
     estate = fleet.declare(folder)
     text = estate.read_text(encoding="utf-8")
-    mail = f'  mail: {{server: "smtp://127.0.0.1:{box.port}", from: it@example.org}}\n'
-    estate.write_text(text + mail, encoding="utf-8")
+    estate.write_text(text.replace("127.0.0.1:25", f"127.0.0.1:{box.port}"), encoding="utf-8")
     having = set(fleet.WITH_APP)
     for days, gone in ((-40, ()), (-30, (9, 10, 11, 12)), (-20, (8,)), (-7, (7,)), (-1, (5, 6)),
                        (0, ()), (1, (3,)), (4, (4,)), (8, (2,))):  # fmt: skip

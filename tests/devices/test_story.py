@@ -1,6 +1,6 @@
 """The whole story with a clock that is set: an app is forbidden from 15 March on, 40 people with 60
 devices are told, and at the deadline mail, web mail and calls are cut off for who keeps it, by
-Debian's own Dovecot, nginx and Postfix, until the app is gone."""
+Debian's own Dovecot, nginx, Postfix and unbound, until the app is gone."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from tests.devices.daemons import Daemon, directory, dovecot, nginx, postfix
 from tests.devices.enforcing import Running, enforcing
 from tests.devices.made import DEADLINE, MANDATE, TIKTOK, write_estate
 from tests.devices.mailbox import Mailbox, mailbox
+from tests.devices.resolver import ask, unbound
 from tests.devices.test_servers import PATIENCE, is_open, wait_until
 from tests.devices.test_signals import Receiver, decoded_claims, receiving
 from tests.devices.test_sync import entries
@@ -74,7 +75,9 @@ class Institution:
         self.file = write_estate(
             self.folder,
             ESTATE.format(point=self.port, smtp=self.box.port, calls=self.calls.port),
-            MANDATE.replace("effective: 2023-02-23", "effective: 2023-02-01"),
+            MANDATE.replace("effective: 2023-02-23", "effective: 2023-02-01").replace(
+                "      by:", "      block_traffic: true\n      by:"
+            ),
         )
         with (self.folder / "people.csv").open("w", newline="") as out:
             lines = csv.writer(out)
@@ -141,6 +144,14 @@ class Institution:
             "--doveadm", f"http://127.0.0.1:{self.servers['mail'].ports['http']}",
             "--doveadm-secret", "DOVEADM", environment={"DOVEADM": "kicks"},
         ))  # fmt: skip
+
+    def resolve(self) -> Daemon:
+        """unbound with the zone that Domicile renders of the ban."""
+        where = self.stack.enter_context(directory("dom-su-"))
+        (where / "ban.rpz").write_text(render(self.file, "rpz"))
+        daemon = unbound(where, render(self.file, "unbound"))
+        self.stack.callback(daemon.stop)
+        return daemon
 
     # What a person with a device meets.
 
@@ -270,6 +281,9 @@ def test_an_app_is_banned_and_mail_is_at_stake(here: Institution) -> None:
     assert here.told_calls() == dict.fromkeys(refused, "not-compliant")
     if ROOT:
         assert [here.send_mail(n) for n in (1, 41)] == [554, 250]
+    names = here.resolve()
+    answers = [ask(names.ports["dns"], name)[0] for name in ("www.tiktok.com", "other.example")]
+    assert answers == ["NXDOMAIN", "NOERROR"]
     assert here.notify(DEADLINE + timedelta(minutes=1)) == {"refused": 6}
     assert "Sinds 15 maart 2023 heeft phone 1 geen toegang" in last(here.box, 1)
     assert "Since 15 March 2023 phone 2 has no access" in last(here.box, 2)

@@ -39,6 +39,7 @@ fleets:
 devices:
   people: people.csv
   page: https://devices.example.org
+  mail: {server: "smtp://127.0.0.1:25", from: it@example.org}
 """
 
 MANDATE = """\

@@ -11,6 +11,7 @@ at each deadline    said), so that decisions are not kept waiting
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import sqlite3
 import sys
 import time
@@ -294,7 +295,8 @@ class Enforcer:
         its own."""
         loop = asyncio.get_running_loop()
         while True:  # a pool whose process died does nothing more: a new one after a failure
-            with workers(1) as pool:
+            pool = workers(1)
+            try:
                 done = True
                 while done:
                     now = self.clock()
@@ -306,6 +308,11 @@ class Enforcer:
                     done = await self._try("judge", judge)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._changed.wait(), self._until_next(now))
+            finally:
+                # What it was at is done again at the next start: nobody waits for it to end.
+                pool.shutdown(wait=False, cancel_futures=True)
+                for child in multiprocessing.active_children():
+                    child.kill()
 
     def _until_next(self, now: datetime) -> float:
         """Seconds until devices are judged again, after they were at `now`."""

@@ -139,17 +139,23 @@ class _Play:
         """The decision point with its clock at that time, until the end of the block."""
         from domicile.demo.dovecot import DOVEADM
 
+        log = (self._directory / "enforce.log").open("a", encoding="utf-8")
         process = subprocess.Popen(
             [sys.executable, "-m", "domicile", "devices", "enforce", "--estate", str(self._estate),
              "--listen", f"127.0.0.1:{self._port}", "--at", now.isoformat(), "--json",
              "--doveadm", f"http://127.0.0.1:{self._mail.ports['http']}",
              "--doveadm-secret", "DOVEADM"],
-            stdout=subprocess.PIPE, text=True, env={**os.environ, "DOVEADM": DOVEADM},
+            stdout=subprocess.PIPE, stderr=log, text=True,
+            env={**os.environ, "DOVEADM": DOVEADM},
         )  # fmt: skip
+        log.close()
         try:
             assert process.stdout is not None
             if not process.stdout.readline():
-                raise Stopped("the decision point did not start", hint="Its message is above.")
+                raise Stopped(
+                    "the decision point did not start",
+                    hint=f"Its message is in {self._directory / 'enforce.log'}.",
+                )
             json.loads("{" + "".join(iter(process.stdout.readline, "}\n")) + "}")  # it is ready
             yield process
         finally:
