@@ -28,7 +28,7 @@ EVENTS = int(os.environ.get("EVENTS", 1_000_000 if QUICK else 50_000_000))
 
 BARS = (
     Bar(2, f"lake of {PEOPLE:,} people and {EVENTS:,} events, by a raw copy", "ratio", most=2.0),
-)
+)  # fmt: skip
 
 ESTATE = """
 estate: bench
@@ -146,8 +146,10 @@ def run() -> dict[str, Any]:
         root = Path(folder)
         make_world(root, people, events)
         estate, timed = root / "estate.yaml", Timed()
+        os.sync()  # what made the world is on the disk: nobody's part waits for it
         timed.run("raw", lambda: raw_copy(root))
         shutil.rmtree(root / "raw")
+        os.sync()
         forget_peak()
         plan = timed.run("plan", lambda: make_plan(estate))
         done = timed.run("apply", lambda: apply_plan(plan, estate, cap=None, approved=lambda: True))

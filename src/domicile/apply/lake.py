@@ -18,7 +18,7 @@ import numpy as np
 
 from domicile.apply.context import Run
 from domicile.apply.lake_fates import GOES, STAYS, Fates, fates_of
-from domicile.apply.lake_file import Split, Task, split, write_empty
+from domicile.apply.lake_file import WORKERS, Split, Task, split, write_empty
 from domicile.apply.lake_swap import NOWHERE, Place, Work, make_folder, swap_file
 from domicile.durable.files import sync
 from domicile.errors import FidelityError, StoreRefused
@@ -29,8 +29,8 @@ from domicile.stores.parquet_reflect import differing, shapes
 from domicile.stores.parquet_session import ParquetSession
 from domicile.survey.lake_journal import LakeJournal
 
-WORKERS = 2
-"""Files split at the same time; each needs memory for its row groups."""
+UNDER_WAY = WORKERS + 2
+"""Files that are being split: those that are worked on, and those that the disk makes durable."""
 
 
 class LakeMove:
@@ -61,11 +61,11 @@ class LakeMove:
             self._fits(table)
             self._live[table] = len(self.source.files[table])
             pending: deque[tuple[Work, Future[Split]]] = deque()
-            with ThreadPoolExecutor(WORKERS, "lake") as pool:
+            with ThreadPoolExecutor(UNDER_WAY, "lake") as pool:
                 try:
                     for work in self._works(table):
                         pending.append((work, pool.submit(split, work.task)))
-                        if len(pending) > WORKERS:
+                        if len(pending) > UNDER_WAY:
                             self._finish(*pending[0])
                             pending.popleft()
                     while pending:

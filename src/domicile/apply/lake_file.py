@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,12 @@ BATCH = 131_072
 
 BUFFER = 256 * 2**20
 """Bytes of rows kept for one row group; a larger group of the source becomes several."""
+
+WORKERS = 2
+"""Files written or read back at the same time; each needs memory for its row groups."""
+
+_AT_WORK = BoundedSemaphore(WORKERS)
+"""Held by whoever needs a processor: others wait for the disk meanwhile."""
 
 _STEP = 1024
 """Values that Arrow encodes at a time when nothing is said; more are faster where they are short,
@@ -82,7 +89,7 @@ def split(task: Task) -> Split:
     FidelityError naming a column or type that would not come back as it was.
     """
     try:
-        with _opened(task.source) as source:
+        with _AT_WORK, _opened(task.source) as source:
             if Mark.of(Path(task.source).stat()) != task.mark:
                 return Split(changed=True)
             sides = _write(task, source)
@@ -90,9 +97,12 @@ def split(task: Task) -> Split:
         if isinstance(error, FileNotFoundError) and not Path(task.source).exists():
             return Split(changed=True)
         raise unreadable(task.store, task.relative, error) from error
-    parts = []
-    for path, side in ((task.home, sides[0]), (task.rest, sides[1])):
-        parts.append(_read_back(task, path, side, source) if side else None)
+    written = [(path, side) for path, side in zip((task.home, task.rest), sides, strict=True)]
+    for path, side in written:
+        if side:
+            sync(Path(path))
+    with _AT_WORK:
+        parts = [_read_back(task, path, side, source) if side else None for path, side in written]
     if Mark.of(Path(task.source).stat()) != task.mark:
         return Split(changed=True)
     return Split(parts[0], parts[1])
@@ -287,7 +297,6 @@ def _codec(name: str) -> str:
 
 
 def _read_back(task: Task, path: str, sent: RowsDigest, before: _Open) -> Part:
-    sync(Path(path))
     with _opened(path, before.codes) as written:
         said = differing(shapes(before.footer), shapes(written.footer))
         if said:
