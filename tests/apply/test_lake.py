@@ -104,6 +104,33 @@ def test_order_row_groups_and_codec_stay(world: World) -> None:
             assert whats == sorted(whats)
 
 
+def test_every_codec_and_wide_values_come_through(tmp_path: Path) -> None:
+    """One file for each; values of a few bytes and of tens of thousands, with and without pages
+    that an index leads to."""
+    world = World(tmp_path / "w")
+    world.declare({1: "US", 2: "NL"})
+    codecs = ("none", "snappy", "gzip", "brotli", "lz4", "zstd")
+    for number, codec in enumerate(codecs):
+        rows = 400 if number % 2 else 3_000
+        wide = 20_000 if number % 2 else 5
+        columns = {
+            "user_id": pa.array([(1, 2, None)[n % 3] for n in range(rows)], pa.uint32()),
+            "what": [f"{n}" * (wide // len(f"{n}")) for n in range(rows)],
+            "kind": [("a", None, "b")[n % 3] for n in range(rows)],
+        }
+        world.put(f"watch/{codec}.parquet", columns, compression=codec, write_page_index=number > 2)
+    before = world.rows("lake")
+    world.apply()
+    assert sorted(world.rows("lake") + world.rows("home")) == before
+    assert len(world.rows("home")) == 3 * 134 + 3 * 1_000
+    for where in ("lake", "home"):
+        for codec in codecs:
+            (path,) = (world.root / where / "watch").glob(f"{codec}*.parquet")
+            column = pq.read_metadata(path).row_group(0).column(1)
+            assert column.compression.lower() in (codec, "uncompressed", "lz4_raw")
+            assert column.has_offset_index is (codecs.index(codec) > 2)
+
+
 def test_the_log_has_every_file_and_no_person(world: World) -> None:
     before = world.rows("lake")
     world.apply()
