@@ -44,6 +44,7 @@ class Run:
     postponed: int = 0  # rows that changed under way: the next round takes them
     rounds: int = 0  # rounds before this one, in each of which something changed under way
     again: bool = False  # another round is needed, although nothing changed under way
+    receipts_seconds: float = 0.0  # how long it took to build trees of people
     started: bool = False  # this run may have changed something
     entries: list[dict[str, Any]] = field(default_factory=list)
 

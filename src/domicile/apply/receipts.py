@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -166,7 +167,9 @@ def _build(run: Run, acts: Sequence[Act]) -> None:
         "plan": run.digest, "generation": generations(state), "acts": noted,
         "statements": sorted(unique, key=lambda s: sorted(s.items())),
     }  # fmt: skip
+    since = time.monotonic()
     build(tree_directory(state, run.digest), groups, key_for(state, run.digest), description)
+    run.receipts_seconds += time.monotonic() - since
 
 
 def _counted(batches: Callable[[], Batches], noted: Doc) -> Iterator[pa.Array]:

@@ -234,7 +234,8 @@ def _apply(
         "version": 1, "plan": run.digest, "run": run.number, "finished": True,
         "moved": [{"table": t, "rows": n} for t, n in sorted(moved.items())],
         "files": carried.document(), "held": held, "purged": purged,
-        "purge_seconds": round(time.monotonic() - began, 3), "views": views,
+        "purge_seconds": round(time.monotonic() - began, 3),
+        "receipts_seconds": round(run.receipts_seconds, 3), "views": views,
     }  # fmt: skip
 
 
