@@ -25,7 +25,7 @@ APPS = 118  # on each device; about 17 KB of JSON
 BARS = (
     Bar(5, f"{DEVICES:,} devices from JSON, processor time", "json: processor time, s", most=30,
         unit="s"),
-    Bar(5, "memory for it", "json: peak memory, MB", most=500, unit="MB"),
+    Bar(5, "memory for that inventory of JSON", "json: peak memory, MB", most=500, unit="MB"),
     Bar(5, f"{DEVICES:,} devices by Graph, processor time", "graph: processor time, s", most=30,
         unit="s"),
 )  # fmt: skip

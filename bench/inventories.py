@@ -38,12 +38,13 @@ NOW = datetime(2023, 3, 16, tzinfo=UTC)
 BARS = (
     Bar(5, f"{DEVICES:,} devices by Android, processor time", "android: processor time, s",
         most=30, unit="s"),
-    Bar(5, "memory for it", "android: peak memory, MB", most=500, unit="MB"),
+    Bar(5, "memory for the devices by Android", "android: peak memory, MB", most=500, unit="MB"),
     Bar(5, f"{DEVICES:,} devices by NanoMDM, asked, processor time",
         "nanomdm, asking: processor time, s", most=30, unit="s"),
     Bar(5, f"{DEVICES:,} answers collected, processor time",
         "nanomdm, collecting: processor time, s", most=30, unit="s"),
-    Bar(5, "memory for it", "nanomdm, collecting: peak memory, MB", most=500, unit="MB"),
+    Bar(5, "memory for the answers collected",
+        "nanomdm, collecting: peak memory, MB", most=500, unit="MB"),
 )  # fmt: skip
 
 ESTATE = """\
