@@ -41,7 +41,11 @@ class World:
         asyncio.run(self.enforcer.look())
 
     def ask(
-        self, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        encoding: str = "utf-8",
     ) -> tuple[int, dict[bytes, bytes], bytes]:
         sent: list[Any] = []
 
@@ -56,7 +60,7 @@ class World:
         scope = {
             "type": "http", "path": path, "method": "POST" if body else "GET",
             "query_string": query.encode(),
-            "headers": [(k.lower().encode(), v.encode()) for k, v in given.items()],
+            "headers": [(k.lower().encode(), v.encode(encoding)) for k, v in given.items()],
         }  # fmt: skip
         asyncio.run(self.enforcer.point(scope, receive, send))
         start, rest = sent
@@ -163,6 +167,20 @@ def test_a_web_request_is_decided_by_its_certificate(
     assert got == status
     assert (b"x-said" in answered) == (status == 403)
     assert bool(body) == (status == 403)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_names_are_more_than_ascii(tmp_path: Path, encoding: str) -> None:
+    """As Caddy sends them, as they are; and as nginx does, in RFC 2253's escapes."""
+    world = World(tmp_path, phone(2, id="zoë-2", owners=("zoë@example.org",)))
+    for name in ("zoë-2", r"zo\C3\AB-2"):
+        status, _, _ = world.ask("/forward", headers={
+            "X-Client-Verify": "SUCCESS", "X-Client-DN": f"CN={name}", "X-Account": "Zoë",
+        }, encoding=encoding)  # fmt: skip
+        assert status == 204
+    other = {"X-Client-Verify": "SUCCESS", "X-Client-DN": "CN=zoë-2", "X-Account": "ana"}
+    assert world.ask("/forward", headers=other, encoding=encoding)[0] == 403
+    assert world.dovecot("zoë-2", "ZOË")["status"] == 0
 
 
 def test_refusals_are_in_the_language_that_is_known(tmp_path: Path) -> None:

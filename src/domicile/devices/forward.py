@@ -27,7 +27,11 @@ def parse(headers: Mapping[bytes, bytes]) -> Request:
     """
 
     def header(name: bytes) -> str:
-        return headers.get(name, b"").decode("latin-1").strip()
+        text = headers.get(name, b"")
+        try:
+            return text.decode().strip()
+        except UnicodeDecodeError:  # some servers send names in ISO 8859-1 (RFC 9110, 5.5)
+            return text.decode("latin-1").strip()
 
     device = ""
     if header(b"x-client-verify") == "SUCCESS":
