@@ -180,6 +180,22 @@ def test_several_addresses_of_one_person_come_before_the_firms(tmp_path: Path) -
     )
 
 
+def test_a_country_among_attributes_is_seen(tmp_path: Path) -> None:
+    script = """
+        CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, password TEXT, name TEXT);
+        CREATE TABLE user_attribute (id INTEGER PRIMARY KEY, name TEXT, value TEXT,
+            user_id INTEGER REFERENCES users (id));
+    """
+    file = database(
+        tmp_path / "a.db", script, users=[row[:4] for row in USERS],
+        user_attribute=[(i, "country", CODES[i % 6], i) for i in PEOPLE]
+        + [(100 + i, "theme", "dark", i) for i in PEOPLE],
+    )  # fmt: skip
+    result = proposal(url(file))
+    assert result.subjects[0].residence is None
+    assert any(note.startswith("app.user_attribute.value holds countries") for note in result.notes)
+
+
 def test_a_single_store_is_told_that_it_has_no_home(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -162,6 +162,13 @@ class ApplicationProposal:
         register = subject.register.table
         best, others = places.residences(self.application, graph, register, people)
         born = places.births(self.application, graph, register, people)
+        if subject.active and best is None:
+            self.notes += [
+                f"{column} holds countries in the rows that are named so, and other things in the"
+                f" rest, which no path can say: give {subject.register} a column for it, or a table"
+                " with one row for each person"
+                for column in places.among_attributes(self.application, graph, register)
+            ]
         if subject.active:
             self.routed += places.routes(self.application, graph, register, people)
         return replace(subject, residence=best, born=born, other_residences=others)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Final
 
 from domicile.estate.countries import country_code
@@ -126,6 +127,26 @@ def _several(application: Application, graph: Graph, register: str) -> list[str]
         for each in _countries(seen, Route((), (edge.child,)))
         if each.purpose < 2
     ]
+
+
+def among_attributes(application: Application, graph: Graph, register: str) -> list[str]:
+    """Columns of values in rows of the register's people whose countries have a name beside them.
+
+    A table of attributes (`user_attribute.name`, `.value`) has one row for each thing that is known
+    of a person, so that no path leads to one of them.
+    """
+    found = []
+    for edge in graph.into(register):
+        if edge.json or edge.where:
+            continue
+        seen = application.seen[edge.child]
+        texts = [c.name for c in seen.table.columns if c.kind == "text"]
+        for name, value in permutations((c for c in texts if c not in edge.columns), 2):
+            held = {v for n, v in seen.together((name, value)) if set(names.words(n)) & COUNTRY}
+            known = sum(country_code(v) is not None for v in held)
+            if len(held) >= 2 and known >= RECOGNISED * len(held):
+                found.append(f"{application.name(edge.child)}.{value}")
+    return found
 
 
 def unreached(application: Application, routed: Iterable[Route]) -> list[str]:
