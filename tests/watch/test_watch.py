@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from domicile.cli.main import main
-from domicile.errors import StoreError
+from domicile.errors import Stopped, StoreError
 from domicile.estate.load import load_estate
 from domicile.evidence.keys import SigningKey
 from domicile.evidence.place import read_log, state_directory
@@ -440,3 +440,34 @@ def test_what_is_closed_is_shown_and_opens_again(
         assert "what is closed cannot be read" in capsys.readouterr().err
         look(estate, DEADLINE + timedelta(days=2))
         assert closed("check") == []
+
+
+def test_an_address_that_is_refused_keeps_others_from_nothing(tmp_path: Path) -> None:
+    """Of several addresses one is refused: the other is told once, and the one is tried again. An
+    address that is added later does not get what others got before it."""
+    day = DEADLINE - timedelta(days=1)
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        text = estate.read_text("utf-8")
+        mandate = tmp_path / "mandates" / "home.yaml"
+        mandate.write_text(mandate.read_text("utf-8").partition("  - {id: look")[0], "utf-8")
+
+        def watchers(*names: str) -> None:
+            listed = ", ".join(f"{name}@shop.example" for name in names)
+            estate.write_text(text.replace("privacy@shop.example", listed), "utf-8")
+
+        watchers("privacy", "board")
+        box.unknown.add("board@shop.example")
+        with pytest.raises(Stopped, match="refused by mail"):
+            look(estate, day)
+        assert box.to == ["privacy@shop.example"]
+        with pytest.raises(Stopped):
+            look(estate, day)
+        assert box.to == ["privacy@shop.example"]
+        box.unknown.clear()
+        watchers("privacy", "board", "late")
+        look(estate, day)
+        assert box.to == ["privacy@shop.example", "board@shop.example"]
+        look(estate, DEADLINE + timedelta(days=1))
+        assert box.to[2:].count("late@shop.example") == 2  # it passed, and it waits for a plan
+        assert len(box.to) == 2 + 3 * 2

@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS notice (
   id TEXT PRIMARY KEY, subject TEXT NOT NULL, text TEXT NOT NULL, facts TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS sent (id TEXT, channel TEXT, PRIMARY KEY (id, channel));
+CREATE TABLE IF NOT EXISTS channel (name TEXT PRIMARY KEY, since INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS consequence (
   name TEXT, due TEXT, what TEXT NOT NULL, done TEXT, PRIMARY KEY (name, due)
 );
@@ -132,15 +133,27 @@ class Ledger(Database):
             (notice.identity, notice.subject, notice.text, json.dumps(dict(notice.facts))),
         )
 
+    def know(self, channels: Sequence[str]) -> None:
+        """Note the channels that there are; a new one gets no notices of before that others got."""
+        for name in channels:
+            self.write(
+                "INSERT OR IGNORE INTO channel SELECT ?, coalesce(max(n.rowid), 0) FROM notice n"
+                " WHERE n.id IN (SELECT id FROM sent)",
+                (name,),
+            )
+
     def unsent(self, channels: Sequence[str]) -> list[tuple[Notice, str]]:
         """Notices that a channel has not taken yet, in the order in which they were written."""
-        rows = self.connection.execute("SELECT id, subject, text, facts FROM notice ORDER BY rowid")
+        rows = self.connection.execute(
+            "SELECT rowid, id, subject, text, facts FROM notice ORDER BY rowid"
+        )
         sent = set(self.connection.execute("SELECT id, channel FROM sent"))
+        since = dict(self.connection.execute("SELECT name, since FROM channel"))
         return [
             (Notice(identity, subject, text, json.loads(facts)), channel)
-            for identity, subject, text, facts in rows
+            for number, identity, subject, text, facts in rows
             for channel in channels
-            if (identity, channel) not in sent
+            if (identity, channel) not in sent and number > since.get(channel, 0)
         ]
 
     def mark_sent(self, identity: str, channel: str) -> None:

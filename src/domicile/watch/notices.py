@@ -60,7 +60,7 @@ class Addressed:
             )  # fmt: skip
         except Refused:
             raise Stopped(
-                f"a notice was refused by {self.name}",
+                f"a notice was refused by {self.name.partition(':')[0]}",
                 hint="look at watch.to and devices of the estate, and run the same command again",
             ) from None
 
@@ -68,13 +68,15 @@ class Addressed:
 def channels(estate: Estate) -> list[Channel]:
     """The channels that the estate declares: `watch.to` by `devices.mail`, and `devices.webhook`.
 
-    Raises UsageError when a secret is not set.
+    Each address is a channel of its own, so that one that a server refuses keeps the others from
+    nothing, and is tried again. Raises UsageError when a secret is not set.
     """
-    to = ", ".join(estate.watchers)
     found: list[Channel] = []
-    if estate.devices.mail and to:
-        found.append(Addressed("mail", MailChannel(estate.devices.mail), to))
+    if estate.devices.mail:
+        mail = MailChannel(estate.devices.mail)
+        found += [Addressed(f"mail:{to}", mail, to) for to in estate.watchers]
     if estate.devices.webhook:
+        to = ", ".join(estate.watchers)
         found.append(Addressed("webhook", WebhookChannel(estate.devices.webhook), to))
     return found
 

@@ -122,6 +122,8 @@ class _Watch:
         """See `watch_once`."""
         every = duties(self.mandates, self.day)
         self.kinds = {duty.name: duty.kind for duty in every}
+        with self.ledger.transaction():
+            self.ledger.know([channel.name for channel in self.channels])
         self._drop(every)
         free = [duty for duty in every if duty.kind not in LOOKED_FOR]
         last = self.ledger.last_look()
