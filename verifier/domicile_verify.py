@@ -34,6 +34,7 @@ from functools import reduce
 from hashlib import sha256
 from html import unescape
 from itertools import accumulate
+from operator import add
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -344,11 +345,12 @@ def audit_receipt(receipt: dict[str, Any], log: Log) -> list[str]:
 
 def audit_review(file: Path, log: Log) -> list[str]:
     """That each figure shown was signed and is what the entries say, and the file unaltered."""
-    before, mark, rest = file.read_bytes().partition(b'<pre id="signed">')
-    inside, end, after = rest.partition(b"</pre>")
-    note = unescape(inside.decode()) if mark else Path(f"{file}.note").read_text("utf-8")
-    page, review = before + mark + end + after, json.loads(note.split("\n")[1])
-    shown = re.findall(r'data-figure="(\w+)"[^>]*>([^<]*)<', page.decode()) if mark else []
+    page = file.read_bytes()
+    found = re.search(rb'(?<=<pre id="signed">)[^<\n]*\n[^<\n]*\n\n[^<\n]*\n(?=</pre>)', page)
+    note = unescape(found[0].decode()) if found else Path(f"{file}.note").read_text("utf-8")
+    page = page[: found.start()] + page[found.end() :] if found else page
+    review = json.loads(note.removeprefix("domicile/review/v1\n").split("\n")[0])
+    shown = re.findall(r'data-figure="(\w+)"[^>]*>([^<]*)<', page.decode()) if found else []
     figures, held, recorded = review["figures"], dict[int, Any](), list[int]()
     for name, value, seen in ((figures[i]["name"], figures[i]["value"], seen) for i, seen in shown):
         bare = re.sub("[.,]", "", seen) if isinstance(value, int) else seen
@@ -360,14 +362,12 @@ def audit_review(file: Path, log: Log) -> list[str]:
         held |= {index: entry} if index in wanted else {}
         recorded += [index] if (entry["kind"], entry.get("digest")) == mine else []
     for name, value, of in ((f["name"], f["value"], f["of"]) for f in figures.values()):
-        values = [reduce(lambda e, step: e[step], way, held[at]) for at, *way in of]
-        got = values[0] if isinstance(value, str) else sum(values)
+        got = reduce(add, (reduce(lambda e, step: e[step], way, held[at]) for at, *way in of))
         require(got == value, f"{name}: the review says {value}, entry {of[0][0]} says {got}")
     require(opened(note, log.keys)[1], "no key of the log has signed the review")
     require(recorded, "the log does not hold this review")
-    counts = log.enough(review["witnesses"], review["assessment"], float("inf"), "assessed")
-    said = f"the review is entry {recorded[-1]}, its {len(figures)} figures are those of the log"
-    return [*log.said, said, *counts]
+    said = log.enough(review["witnesses"], review["assessment"], float("inf"), "assessed")
+    return [*log.said, f"the review is entry {recorded[-1]}: {len(figures)} figures hold", *said]
 
 
 def main(arguments: list[str]) -> int:

@@ -310,3 +310,10 @@ def test_a_clock_that_goes_back_changes_no_order(tmp_path: Path) -> None:
         "10", "09", "10",
     ]  # fmt: skip
     assert fsck(tmp_path, KEY.verifier) == []
+
+
+def test_a_checkpoint_is_signed_by_appending_only(tmp_path: Path) -> None:
+    log = make_log(tmp_path, 3)
+    assert log.sign("domicile/review/v1\n{}\n").endswith("=\n")
+    with pytest.raises(EvidenceError, match="by appending"):
+        log.sign(f"{ORIGIN}\n9\n{'A' * 43}=\n")

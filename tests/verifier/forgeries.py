@@ -416,6 +416,7 @@ FORGERIES: dict[str, Forgery] = {
     "figure_shown_otherwise": Forgery("the operator shows another number than it signs", lambda c: shown_otherwise(c), PAGE, "people with a receipt: 50 was signed, and 5.000 is shown"),
     "digest_altered": Forgery("a digest in a review is altered", part("page", lambda p: replaced(p, b">sha256:", b">sha256:0")), PAGE, "the digest of the plan: sha256:.* was signed"),
     "review_word_altered": Forgery("a word of a review is altered", part("page", lambda p: replaced(p, b"is held", b"is met ")), PAGE, "altered beside its figures"),
+    "review_text_among_signatures": Forgery("a text is put where the signed figures stand, which the digest leaves out", lambda c: replace(c, note={**c.note, "html": c.note["html"] + "all clauses met\n"}), PAGE, "review.html.note"),
     "review_pdf_altered": Forgery("a byte of a review as PDF is altered", part("pdf", lambda p: p + b" "), PDF, "altered beside its figures"),
     "review_by_another_key": Forgery("somebody else signs another review", lambda c: signed_anew(c, lambda d: d.update(as_of="2026-02-01"), THIEF), PAGE, "no key of the log has signed the review"),
     "review_unrecorded": Forgery("the operator signs another review, and does not record it", lambda c: signed_anew(c, lambda d: d.update(as_of="2026-02-01")), PAGE, "the log does not hold this review"),
