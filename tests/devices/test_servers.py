@@ -320,3 +320,21 @@ def children(pid: int) -> list[int]:
             if int(fields[1]) == pid:
                 found.append(int(each.parent.name))
     return found
+
+
+def test_nginx_takes_no_certificate_that_ended_or_is_of_others(institution: Institution) -> None:
+    here = institution
+    where = here.stack.enter_context(directory("dom-ng-"))
+    point = here.stack.enter_context(enforcing(here.file, DEADLINE + timedelta(hours=1)))
+    authority = Authority(where)
+    other = Authority(here.stack.enter_context(directory("dom-nb-")))
+    authority.issue("server")
+    server = nginx(where, render(here.file, "nginx", point.url))
+    here.stack.callback(server.stop)
+    for who, days, status in ((authority, 1, 200), (authority, -1, 400), (other, 1, 400)):
+        context = ssl.create_default_context(cafile=str(where / "ca.pem"))
+        context.load_cert_chain(*who.issue("d18", days=days))
+        with httpx.Client(verify=context, timeout=PATIENCE) as client:
+            answer = client.get(f"https://127.0.0.1:{server.ports['https']}/")
+        assert answer.status_code == status  # 400 is nginx's own: it was never asked about
+        assert ("Web mail" in answer.text) == (status == 200)
