@@ -322,6 +322,10 @@ def test_sessions_are_ended_at_the_start_and_tried_again(tmp_path: Path) -> None
     assert [e["outcome"] for e in entries(world.file, "device_sessions")] == ["failed", "done"]
     run(world.file, Source([phone(1, hits={KEY: TIKTOK}), phone(2, hits={KEY: TIKTOK})]), AFTER)
     asyncio.run(world.enforcer.end_sessions())
+    assert len(ends.asked) == 3  # whoever came back at once would still be let in
+    world.look()
+    assert world.dovecot("d2")["status"] == -1
+    asyncio.run(world.enforcer.end_sessions())
     assert len(ends.asked) == 4
 
 

@@ -205,8 +205,9 @@ class Enforcer:
         record, table = self._record, self.point.table
         if self.sessions is None or record is None or table is None:
             return
-        (latest,) = record.connection.execute("SELECT max(rowid) FROM history").fetchone()
-        if (latest or 0) == self._history and not self._waiting and not self._told:
+        # Up to what the table knows: who is cut off must be refused when they come back at once.
+        latest: int = table.history
+        if latest == self._history and not self._waiting and not self._told:
             return
         refused = set(record.connection.execute(
             "SELECT fleet, id FROM standing WHERE NOT allowed"))  # fmt: skip
@@ -214,11 +215,11 @@ class Enforcer:
             new = refused
         else:
             new = set(record.connection.execute(
-                "SELECT fleet, id FROM history WHERE rowid > ? AND NOT allowed",
-                (self._history,)))  # fmt: skip
+                "SELECT fleet, id FROM history WHERE rowid > ? AND rowid <= ? AND NOT allowed",
+                (self._history, latest)))  # fmt: skip
         self._waiting = (self._waiting | new) & refused
         self._failed &= self._waiting
-        self._history = latest or 0
+        self._history = latest
         owners = {where: table.owners(where) for where in sorted(self._waiting)}
         account = {
             name: table.people.of(name).account for names in owners.values() for name in names

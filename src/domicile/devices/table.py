@@ -52,6 +52,10 @@ class Table:
 
     def __init__(self, record: DeviceRecord, judge: Judge, people: People) -> None:
         self.judge, self.people = judge, people
+        # Read first: what was recorded up to here is in what follows.
+        (self.history,) = record.connection.execute(
+            "SELECT coalesce(max(rowid), 0) FROM history"
+        ).fetchone()
         self._bodies: dict[Place, bytes] = {}
         self._named: defaultdict[str, list[Place]] = defaultdict(list)
         self._gone: set[str] = set()
