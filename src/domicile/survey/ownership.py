@@ -278,7 +278,8 @@ class Ownership:
                 self.single[table] = edges[0]
                 into[table] = self._work.view(parts[0])
             else:
-                into[table] = self._create(self._merged(table, parts))
+                once = len(parts) == 1 and all(self._refers_to_one(e) for e in outside)
+                into[table] = self._create(self._merged(table, parts, once=once))
         if any(inside.values()):
             self._close(tables, inside, into)
 
@@ -358,7 +359,16 @@ class Ownership:
         same = self.shapes.same(table, alias, "s")
         return f"NOT EXISTS (SELECT 1 FROM {self.stubs[table]} s WHERE {same})"
 
-    def _merged(self, table: str, parts: Sequence[str]) -> str:
+    def _refers_to_one(self, edge: Edge) -> bool:
+        """Whether a row refers to one row at most along an edge. Foreign keys do; a link of the
+        estate may lead to columns that several rows share."""
+        if not edge.declared or self.shapes.by_key(edge):
+            return True
+        parent = self.graph.table(edge.parent)
+        return any(set(key.columns) <= set(edge.parent_columns) for key in parent.keys)
+
+    def _merged(self, table: str, parts: Sequence[str], *, once: bool = False) -> str:
+        """The lines of `parts`, one for each row; `once`: no row has two in them."""
         keys = self.shapes.labels(table)
         if not parts:
             return (
@@ -366,7 +376,7 @@ class Ownership:
                 f"{ZERO} AS pmin, {ZERO} AS pmax "
                 f"FROM {self.session.dialect.table(table)} t WHERE 1 = 0"
             )
-        if len(parts) == 1:
+        if once:
             return parts[0]
         listed = ", ".join(keys)
         return (
