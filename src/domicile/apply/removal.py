@@ -579,9 +579,10 @@ class Removal:
         if self.home is not None and self.shapes.identity(table):
             self.move.settle()
             marks = self.run.state.marks(self.outcome.cell.name, self.move.action.home)
+            ours = self.home.ours("t", marks)
             take_back(
                 self.run.state, self.move.action.home, self.graph, self.home,
-                {table: gone}, self.home.ours("t", marks),
+                {table: gone}, lambda _: ours,
             )  # fmt: skip
         self._remember(self.skip, table, gone)
 

@@ -11,8 +11,9 @@ about to delete them; the stores tell what became of those. Then:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import count as counting
 
 from domicile.apply.context import Run
 from domicile.apply.ends import End
@@ -26,6 +27,9 @@ from domicile.survey.state import Keys, State
 from domicile.survey.stubs import Stubs
 from domicile.survey.survey import Cell
 from domicile.survey.work import Work
+
+_COUNT = counting()
+"""What is settled one after the other in one session has tables of its own there."""
 
 
 def unsettled(state: State) -> bool:
@@ -62,40 +66,44 @@ def settle_moves(run: Run, cells: Mapping[str, Cell], ends: Mapping[str, End]) -
         if committed:
             state.forget_copied(batch.home, batch.mark)
         state.end_deletion(batch.home, batch.mark, committed=committed)
-    for home, mark in state.all_copied():
-        if home in ends:
-            _take_back_copied(state, cells[home], ends[home], mark)
+    for home, mark, source in state.all_copied():
+        if not source:
+            state.forget_copied(home, mark)  # cut off before its transaction was to be committed
+        elif home in ends and source in ends:
+            _take_back_copied(state, cells[source].graph, cells[home], ends[home], mark)
     _settle_pairs(state, cells, ends)
 
 
-def _take_back_copied(state: State, cell: Cell, end: End, mark: str) -> None:
+def _take_back_copied(state: State, source: Graph, cell: Cell, end: End, mark: str) -> None:
     """Rows at a home that cannot tell who wrote them, and that the source did not delete."""
     shapes = Shapes(cell.graph, end.session.dialect)
     dialect = end.session.dialect
-    with _transaction(end):
-        for table, rows in state.copied(cell.name, mark).items():
-            shape = end.session.schema.tables.get(table)
-            if shape is None:
-                continue
-            columns = [c.name for c in shape.columns if not c.generated]
-            digest = row_digest(end.session, table, "t", columns)
-            texts = [
-                dialect.text(f"t.{dialect.quote(c)}", shape.column(c).kind)
-                for c in shapes.identity(table)
-            ]
-            labels = shapes.labels(table)
-            name = f"taken_{table}"[:60]
-            end.session.load(
-                name, [(k, "text") for k in [*labels, "digest"]], ((*k, d) for k, d in rows)
-            )
-            match = " AND ".join(
-                f"x.{k} = {e}" for k, e in zip([*labels, "digest"], [*texts, digest], strict=True)
-            )
-            end.session.execute(
-                f"DELETE FROM {dialect.table(table)} AS t "
-                f"WHERE EXISTS (SELECT 1 FROM {dialect.temp(name)} x WHERE {match})"
-            )
-            end.session.execute(f"DROP TABLE {dialect.temp(name)}")
+    work = Work(end.session, f"taken{next(_COUNT)}_")
+    found: dict[str, list[Keys]] = {}
+    same: dict[str, str] = {}
+    for table, rows in state.copied(cell.name, mark).items():
+        shape = end.session.schema.tables.get(table)
+        if shape is None or table not in source.schema.tables:
+            continue
+        # As they were noted: the home may have its columns in another order, or more of them.
+        columns = [c.name for c in source.table(table).columns if not c.generated]
+        if not set(columns) <= set(shape.names):
+            continue
+        digest = row_digest(end.session, table, "t", columns)
+        texts = [
+            dialect.text(f"t.{dialect.quote(c)}", shape.column(c).kind)
+            for c in shapes.identity(table)
+        ]
+        labels = [*shapes.labels(table), "digest"]
+        name = work.name()
+        end.session.load(name, [(k, "text") for k in labels], ((*k, d) for k, d in rows))
+        same[table] = (
+            f"({', '.join([*texts, digest])}) IN "
+            f"(SELECT {', '.join(f'x.{k}' for k in labels)} FROM {dialect.temp(name)} x)"
+        )
+        found[table] = [keys for keys, _ in rows]
+    if found:
+        take_back(state, cell.name, cell.graph, end, found, same.__getitem__)
     state.forget_copied(cell.name, mark)
 
 
@@ -128,7 +136,7 @@ def _settle_pairs(state: State, cells: Mapping[str, Cell], ends: Mapping[str, En
 def _deleted(cell: Cell, source: End, home: End, tables: list[str], mark: str) -> bool | None:
     """Whether rows without a key are gone at the source, by looking: they went in one transaction,
     all or none. None when some are there and some are not."""
-    work = Work(source.session, "gone")
+    work = Work(source.session, f"gone{next(_COUNT)}_")
     there = found = 0
     for table in tables:
         shape = home.session.schema.tables[table]
@@ -172,7 +180,7 @@ def take_back_strays(
                 found[table] = strays
     if not found:
         return 0
-    return take_back(run.state, home.name, home.graph, end, found, end.ours("t", marks))
+    return take_back(run.state, home.name, home.graph, end, found, lambda _: end.ours("t", marks))
 
 
 def _touchable(end: End, table: str) -> bool:
@@ -213,9 +221,11 @@ def _strays(
 
 
 def take_back(
-    state: State, store: str, graph: Graph, end: End, found: Mapping[str, list[Keys]], ours: str
-) -> int:
-    """Delete copies at home, by their keys, while they are still as we wrote them.
+    state: State, store: str, graph: Graph, end: End, found: Mapping[str, list[Keys]],
+    ours: Callable[[str], str],
+) -> int:  # fmt: skip
+    """Delete copies at home, by their keys, while they are still as we wrote them: `ours(table)`,
+    a condition over alias `t`.
 
     A row that others point at there becomes a stub, so that their keys hold; where none can
     stand, it stays. How many rows went or became stubs.
@@ -238,7 +248,7 @@ def take_back(
                 for c, t in zip(shapes.keys(table, "c"), shapes.keys(table, "t"), strict=True)
             )
             with listed(end, table, identity, keys) as these:
-                mine = f"{these} AND {ours}"
+                mine = f"{these} AND {ours(table)}"
                 if end.concurrent:
                     end.lock(f"SELECT 1 FROM {name} t WHERE {mine}", "t")
                 pointed = " OR ".join(

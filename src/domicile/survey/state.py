@@ -275,10 +275,14 @@ class State(Database):
             found.setdefault(name, []).append((tuple(json.loads(keys)), digest))
         return found
 
-    def all_copied(self) -> list[tuple[str, str]]:
-        """The (home, transaction) of all that `copied` knows."""
-        rows = self.connection.execute("SELECT DISTINCT home, mark FROM copied")
-        return [(str(r[0]), str(r[1])) for r in rows]
+    def all_copied(self) -> list[tuple[str, str, str]]:
+        """The (home, transaction, source) of all that `copied` knows; no source where the home
+        was not yet to commit."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT c.home, c.mark, coalesce(b.source, '') FROM copied c "
+            "LEFT JOIN batch b ON b.home = c.home AND b.mark = c.mark"
+        )
+        return [(str(r[0]), str(r[1]), str(r[2])) for r in rows]
 
     def forget_copied(self, home: str, mark: str) -> None:
         """These rows are settled."""
