@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,21 @@ def test_processes_and_small_chunks_give_the_same_tree(
     assert alone[0] == 3050
     for level in ("0", "1"):
         assert (tmp_path / "a" / level).read_bytes() == (tmp_path / "b" / level).read_bytes()
+
+
+def test_a_chunk_takes_nothing_along_but_its_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(people_tree, "CHUNK", 100)
+    keys = [str(n) for n in range(10_000, 15_050)]
+    groups = [
+        Group(b"all at once", b"", [pa.array(keys), pa.array([], pa.string())]),
+        Group(b"in parts", b"", [pa.array(keys[:70]), pa.array(keys[70:])]),
+    ]
+    found: dict[bytes, list[str]] = {}
+    for statement, _, chunk in people_tree._chunks(groups):
+        assert len(chunk) in (100, 50)
+        assert len(pickle.dumps(chunk)) < 2000  # the arrays: 45,000 bytes
+        found.setdefault(statement, []).extend(chunk.to_pylist())
+    assert found == {b"all at once": keys, b"in parts": keys}
 
 
 def test_a_tree_that_was_not_finished_or_is_damaged_is_none(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domicile.survey.lake_bits import SEGMENT, Bits, whole_segments
+from domicile.survey.lake_bits import PIECE, SEGMENT, Bits, whole_segments
 
 FAR = st.sampled_from([-(1 << 63), (1 << 63) - 1, -1, 0, 1 << 40])
 KEYS = st.one_of(st.integers(-200_000, 200_000), FAR)
@@ -46,6 +46,13 @@ def test_unions_and_what_is_common(one: set[int], other: set[int]) -> None:
     marks = np.zeros(first.places, np.bool_)
     marks[[n - first.first for n in other]] = True
     assert first.common(marks) == len(one & other)
+
+
+@given(st.sets(st.integers(-400_000, 400_000), min_size=1))
+def test_members_are_listed_in_order(numbers: set[int]) -> None:
+    listed = list(bits_of(numbers, min(numbers), max(numbers)).members())
+    assert all(0 < len(part) <= PIECE * 8 for part in listed)
+    assert np.concatenate(listed).tolist() == sorted(numbers)
 
 
 @given(st.sets(st.integers(-150_000, 150_000), min_size=1))

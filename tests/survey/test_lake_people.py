@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domicile.evidence.people_tree import PeopleTree, frame, leaf_of
+from domicile.evidence.receipt import key_for, statement_digest
 from domicile.stores import parquet_codes
 from domicile.survey import lake_register
 from domicile.survey.lake_people import LakePeople
+from domicile.survey.people import People
 from tests.apply.lakes import World
 
 COUNTRIES = st.sampled_from(["US", "usa", "NL", "SG", "nowhere", "", None])
@@ -129,3 +134,35 @@ def test_keys_that_bitmaps_cannot_hold_go_the_common_way(tmp_path: Path, keys: l
     american = {k for k, c in zip(keys, ["US", "US", "NL"], strict=True) if c == "US"}
     expected = [k for k in keys if k in american]
     assert world.rows("home") == sorted(repr({"user_id": k}) for k in expected)
+
+
+@pytest.mark.parametrize("told_by", ["bits", "joins"])
+def test_receipts_are_of_those_whom_the_relation_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told_by: str
+) -> None:
+    world = World(tmp_path)
+    world.declare({k: ("US", "NL")[k % 3 > 0] for k in range(-50, 400)})
+    world.put("watch/a.parquet", {"user_id": [n % 500 for n in range(700)]})
+    if told_by == "joins":
+        monkeypatch.setattr(LakePeople, "_bitmaps", lambda *_: {})
+    keys_in, asked = LakePeople.keys_in, list[list[str]]()
+
+    def both(self: LakePeople, *of: Any) -> Iterator[pa.RecordBatch]:
+        assert (self.lookup is not None) == (told_by == "bits")
+        for batches in (list(keys_in(self, *of)), list(People.keys_in(self, *of))):
+            asked.append([str(k) for batch in batches for k in batch.column(0)])
+        return keys_in(self, *of)
+
+    monkeypatch.setattr(LakePeople, "keys_in", both)
+    world.apply()
+    americans = sorted(str(k) for k, country in world.people.items() if country == "US")
+    assert [sorted(keys) for keys in asked] == [americans, americans]
+    (found,) = world.root.glob(".domicile/receipts/*/tree.json")
+    tree, description = PeopleTree(found.parent), json.loads(found.read_text())
+    salts = key_for(world.root / ".domicile", description["plan"], description["generation"])
+    (said,) = description["statements"]
+    for key in range(-50, 400):
+        who = frame(b"customer"), str(key).encode()
+        leaf = leaf_of(salts, statement_digest(said), *who)[1]
+        assert (tree.find(leaf) is not None) == (world.people[key] == "US")
+    assert tree.size == len(americans)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from domicile.apply.context import Run
 from domicile.errors import EvidenceError, PlanRefused, Stopped
@@ -34,7 +35,8 @@ LOOKED_UP = 200_000
 """People looked for at once in a register."""
 
 Doc = dict[str, Any]
-Batches = Iterator[list[Row]]
+Batches = Iterator[pa.RecordBatch]
+"""Keys as texts, a column for each part."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def _acts(run: Run, outcome: Outcome) -> Iterator[Act]:
 
 
 def _reading(people: People, relation: str, block: int, going: str) -> Callable[[], Batches]:
-    return lambda: iter(people.keys_in(relation, block, going))
+    return lambda: people.keys_in(relation, block, going)
 
 
 def _done(kept: Path, survey: Survey) -> Iterator[Act]:
@@ -138,14 +140,18 @@ def _done(kept: Path, survey: Survey) -> Iterator[Act]:
 def _those(file: Path, here: People, there: People | None) -> Callable[[], Batches]:
     def those() -> Batches:
         with _open(file) as (_, _, batches):
+            if not here.local:
+                yield from batches
+                return
             for keys in _together(batches):
-                if here.local:
-                    stayed = {tuple(row[:-2]) for row in here.find(keys)}
-                    keys = [key for key in keys if key not in stayed]
-                    if there is not None and keys:
-                        # Deleted by an application meanwhile: neither here nor there.
-                        keys = [tuple(row[:-2]) for row in there.find(keys)]
-                yield keys
+                stayed = {tuple(row[:-2]) for row in here.find(keys)}
+                keys = [key for key in keys if key not in stayed]
+                if there is not None and keys:
+                    # Deleted by an application meanwhile: neither here nor there.
+                    keys = [tuple(row[:-2]) for row in there.find(keys)]
+                if keys:
+                    columns = [pa.array(c, pa.string()) for c in zip(*keys, strict=True)]
+                    yield pa.RecordBatch.from_arrays(columns, here.keys)
 
     return those
 
@@ -175,8 +181,11 @@ def _build(run: Run, acts: Sequence[Act]) -> None:
 def _counted(batches: Callable[[], Batches], noted: Doc) -> Iterator[pa.Array]:
     """The keys as texts, the parts of composite ones with a comma between them; counted."""
     for batch in batches():
-        noted["people"] += len(batch)
-        yield pa.array([",".join(map(str, row)) for row in batch], pa.string())
+        parts = batch.columns
+        keys = parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, ",")
+        keys = keys.drop_null()  # nobody can ask by a key that is not one
+        noted["people"] += len(keys)
+        yield keys
 
 
 # The keys of a run under way, beside the trees, in the directory that holds keys of rows anyway.
@@ -196,24 +205,22 @@ def _keeping(file: Path, act: Act) -> Callable[[], Batches]:
             writer = None
             for batch in act.people():
                 if writer is None:
-                    names = [f"k{i + 1}" for i in range(len(batch[0]))]
-                    schema = pa.schema([(n, pa.string()) for n in names], metadata=said)
                     out = stack.enter_context(file.open("xb"))
                     stack.callback(os.fsync, out.fileno())
                     stack.callback(out.flush)
+                    schema = batch.schema.with_metadata(said)
                     writer = stack.enter_context(pa.ipc.new_stream(out, schema))
-                columns = [pa.array(map(str, c), pa.string()) for c in zip(*batch, strict=True)]
-                writer.write_batch(pa.record_batch(columns, schema=schema))
+                writer.write_batch(batch)
                 yield batch
 
     return through
 
 
-def _together(batches: Batches) -> Batches:
-    """The same rows in longer lists: each look at a register reads it whole."""
+def _together(batches: Batches) -> Iterator[list[Row]]:
+    """The same keys as rows in longer lists: each look at a register reads it whole."""
     waiting: list[Row] = []
     for batch in batches:
-        waiting += batch
+        waiting += zip(*(c.to_pylist() for c in batch.columns), strict=True)
         if len(waiting) >= LOOKED_UP:
             yield waiting
             waiting = []
@@ -226,7 +233,4 @@ def _open(file: Path) -> Iterator[tuple[dict[str, str], str, Batches]]:
     """What a file of keys says, whom of, and the keys."""
     with file.open("rb") as source, pa.ipc.open_stream(source) as reader:
         noted = reader.schema.metadata
-        yield (
-            json.loads(noted[b"said"]), noted[b"subject"].decode(),
-            (list(zip(*(c.to_pylist() for c in batch.columns), strict=True)) for batch in reader),
-        )  # fmt: skip
+        yield json.loads(noted[b"said"]), noted[b"subject"].decode(), iter(reader)

@@ -221,20 +221,27 @@ class _Pool:
 
 
 def _chunks(groups: Sequence[Group]) -> Iterator[tuple[bytes, bytes, pa.Array]]:
-    """The people of each group in arrays of CHUNK."""
+    """The people of each group in arrays of CHUNK, each with buffers of its own: a part of an
+    array would go to another process with all that it was cut from."""
     for group in groups:
         waiting: list[pa.Array] = []
         count = 0
         for array in group.keys:
-            waiting.append(array)
-            count += len(array)
-            if count >= CHUNK:
-                whole = pa.concat_arrays(waiting)
-                for at in range(0, count - count % CHUNK, CHUNK):
-                    yield group.statement, group.subject, whole.slice(at, CHUNK)
-                waiting, count = [whole.slice(count - count % CHUNK)], count % CHUNK
+            while len(array):
+                part = array.slice(0, CHUNK - count)
+                array = array.slice(len(part))
+                waiting.append(part)
+                count += len(part)
+                if count == CHUNK:
+                    yield group.statement, group.subject, _whole(waiting)
+                    waiting, count = [], 0
         if count:
-            yield group.statement, group.subject, pa.concat_arrays(waiting)
+            yield group.statement, group.subject, _whole(waiting)
+
+
+def _whole(parts: list[pa.Array]) -> pa.Array:
+    # Of one array alone no copy is made.
+    return pa.concat_arrays([*parts, parts[0].slice(0, 0)])
 
 
 def _hash_chunk(

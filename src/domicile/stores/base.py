@@ -7,12 +7,15 @@ tables, double-quoted names) that PostgreSQL, SQLite and DuckDB (for lakes) run;
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from domicile.stores.schema import Column, Kind, Schema, Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Row = tuple[Any, ...]
 
@@ -115,6 +118,15 @@ class CanView(Protocol):
 
     def view(self, name: str, select: str) -> None:
         """A temporary view of that name."""
+        ...
+
+
+@runtime_checkable
+class CanArrow(Protocol):
+    """A session that hands on rows without making an object of each value: a lake's."""
+
+    def arrow(self, sql: str, size: int = 1_000_000) -> Iterator[pa.RecordBatch]:
+        """Run one query and yield its rows as Arrow batches; nothing else may run meanwhile."""
         ...
 
 

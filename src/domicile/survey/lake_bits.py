@@ -15,6 +15,9 @@ SEGMENT = 16
 
 _BYTES = (1 << SEGMENT) // 8
 
+PIECE = 1 << 15
+"""Bytes whose members are listed at once."""
+
 Keys = npt.NDArray[np.int64]
 Marks = npt.NDArray[np.bool_]
 
@@ -82,6 +85,13 @@ class Bits:
     def places(self) -> int:
         """How many numbers it spans."""
         return (len(self.bits) - 1) * 8
+
+    def members(self) -> Iterator[Keys]:
+        """The numbers themselves in order, in arrays of at most `PIECE * 8`."""
+        for start in range(0, len(self.bits) - 1, PIECE):
+            places = np.flatnonzero(np.unpackbits(self.bits[start : start + PIECE]))
+            if len(places):
+                yield places + (self.first + start * 8)
 
     def segments(self) -> Iterator[tuple[int, bytes]]:
         """Number of a segment, and its bits; those without a member left out."""

@@ -19,7 +19,6 @@ import pyarrow as pa
 
 from domicile.estate.countries import country_code
 from domicile.estate.model import Subject
-from domicile.stores.base import Session
 from domicile.stores.parquet_session import ParquetSession
 from domicile.survey import lake_register
 from domicile.survey.graph import Graph
@@ -27,6 +26,7 @@ from domicile.survey.lake_bits import SEGMENT, Bits, whole_segments
 from domicile.survey.lake_kept import Kept, stamps
 from domicile.survey.lake_rows import SIZE, Told, told
 from domicile.survey.people import BLOCK, People, Rule
+from domicile.survey.texts import text_batches
 
 SPAN = 1_000_000_000
 """Between the smallest and the greatest key: 125 MB for each verdict, and while they are read a
@@ -87,6 +87,7 @@ class LakePeople(People):
         self.others = others
         self.kept = kept
         self.lookup: Lookup | None = None
+        self._looked_up = ""  # the relation that the lookup tells the people of
         self._ordinal = ordinal
         self._made = False
         self._bits: dict[tuple[int, int], Bits] = {}
@@ -142,8 +143,22 @@ class LakePeople(People):
         ]
         self.lake.view(final, " UNION ALL ".join(lines))
         if not prefix:
-            self.lookup = found
+            self.lookup, self._looked_up = found, temp(final)
         return temp(final)
+
+    def keys_in(self, relation: str, block: int, going: str = "") -> Iterator[pa.RecordBatch]:
+        """The key texts of the people whom one action is about; from their bits, where there are.
+
+        `going`: only those whose register row is among these (k1 … kn).
+        """
+        if self.lookup is None or relation != self._looked_up or going:
+            yield from super().keys_in(relation, block, going)
+            return
+        of_label = self.lookup.people.items()
+        acted = [bits for label, bits in of_label if block <= label < block + BLOCK]
+        if acted:
+            for keys in reduce(or_, acted).members():
+                yield pa.RecordBatch.from_arrays([pa.array(keys).cast(pa.string())], self.keys)
 
     def acted_on(self, relation: str) -> tuple[int, int]:
         """How many people are to be acted on, and a number that depends on who they are."""
@@ -307,14 +322,4 @@ def lookups_of(people: Mapping[str, People]) -> dict[str, Lookup]:
 
 def batches(people: People) -> Iterator[pa.RecordBatch]:
     """The people of one register as batches of texts: key …, residence, born."""
-    session: Session = people.session
-    names = [*people.keys, "residence", "born"]
-    if isinstance(session, ParquetSession):
-        columns = ", ".join(f"CAST({n} AS VARCHAR) AS {n}" for n in names)
-        query = f"SELECT {columns} FROM ({people.texts()}) t({', '.join(names)})"
-        yield from session.arrow(query)
-        return
-    schema = pa.schema([(n, pa.string()) for n in names])
-    for rows in session.stream(people.texts(), 100_000):
-        columns_of = [pa.array(c, pa.string()) for c in zip(*rows, strict=True)]
-        yield pa.RecordBatch.from_arrays(columns_of, schema=schema)
+    return text_batches(people.session, people.texts(), [*people.keys, "residence", "born"])

@@ -13,8 +13,10 @@ Everything stays beside the data, in a temporary table for each subject:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from domicile.estate.countries import country_code
 from domicile.estate.model import Path, Subject
@@ -22,6 +24,7 @@ from domicile.stores.base import CanView, Row, Session
 from domicile.survey.graph import Graph, resolve
 from domicile.survey.ownership import Shapes
 from domicile.survey.stored import stored
+from domicile.survey.texts import text_batches
 from domicile.survey.work import Work
 
 STAYS, UNKNOWN, BLOCK = 0, 1, 1000
@@ -290,17 +293,18 @@ class People:
         column = self.graph.table(self.subject.register.table).column(self.subject.key[0])
         return column.kind == "int" and column.type not in ("UBIGINT", "HUGEINT", "UHUGEINT")
 
-    def keys_in(self, relation: str, block: int, going: str = "") -> Iterable[list[Row]]:
-        """The key texts of the people of `relation` whom one action is about, in lists.
+    def keys_in(self, relation: str, block: int, going: str = "") -> Iterator[pa.RecordBatch]:
+        """The key texts (k1 … kn) of the people of `relation` whom one action is about.
 
         `going`: only those whose register row is among these (k1 … kn).
         """
         match = " AND ".join(f"g.{k} = p.{k}" for k in self.keys)
         only = f" AND EXISTS (SELECT 1 FROM {going} g WHERE {match})" if going else ""
-        return self.session.stream(
+        query = (
             f"SELECT {self.key_texts()} FROM {relation} p "
             f"WHERE p.lo >= {block} AND p.lo < {block + BLOCK}{only}"
         )
+        return text_batches(self.session, query, self.keys)
 
     def acted_on(self, relation: str) -> tuple[int, int]:
         """How many people of `relation` are to be acted on, and a number that depends on who
