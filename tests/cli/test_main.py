@@ -184,6 +184,26 @@ def test_a_closed_end_is_no_fault(closed: str) -> None:
     assert ran.returncode == 0
 
 
+@pytest.mark.parametrize("group", [[], ["log"], ["law"], ["devices"]])
+def test_a_group_by_itself_shows_its_help(
+    group: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(group) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("Usage: domicile ")
+    assert "Commands:" in shown.err
+
+
+@pytest.mark.parametrize("demo", [["demo", "--people", "50"], ["devices", "demo"]])
+def test_a_folder_that_cannot_be_made_is_one_error(
+    demo: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main([*demo, "--dir", str(tmp_path / "file" / "demo")]) == 2
+    assert "cannot make the folder" in capsys.readouterr().err
+
+
 def test_a_reader_that_goes_away_is_no_finding() -> None:
     shell = '"$0" -m domicile law list; echo $? >&2'
     with subprocess.Popen(

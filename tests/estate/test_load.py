@@ -162,6 +162,8 @@ def with_media(rules: str) -> str:
         (with_lines("storse: {}\n"), "storse", 5, "Did you mean stores?"),
         (LEAST.replace("operator: X, holds: app}\n  b", "oprator: X, holds: app}\n  b"),
          "stores.a.oprator", 3, "Did you mean operator?"),
+        (LEAST.replace("  b:", "  c:\n    country: NL\n    oprator: X\n    holds: app\n  b:"),
+         "stores.c.oprator", 6, "Did you mean operator?"),
         (LEAST.replace(", holds: app}\n  b", "}\n  b"), "stores.a", 3, "the key holds is missing"),
         (LEAST.replace("country: US", "country: Netherlnds"), "stores.b.country", 4,
          "Did you mean Netherlands (NL)?"),

@@ -327,6 +327,25 @@ def test_one_at_a_time(tmp_path: Path) -> None:
             assert main(["watch", "--once", "--estate", str(estate)]) == 5
 
 
+def test_a_lock_that_cannot_be_made_is_one_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    estate = make_world(tmp_path, 1)
+    (tmp_path / ".domicile" / "watch.lock").mkdir(parents=True)
+    assert main(["watch", "--once", "--estate", str(estate)]) == 5
+    assert "watch.lock: Is a directory" in capsys.readouterr().err
+
+
+def test_apply_without_standard_input_is_not_approved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estate, plan = str(make_world(tmp_path, 1)), str(tmp_path / "plan.json")
+    assert main(["plan", "--estate", estate, "-o", plan, "--as-of", "2026-10-01"]) == 0
+    monkeypatch.setattr("sys.stdin", None)
+    assert main(["apply", plan, "--estate", estate]) == 4
+    assert "the plan was not approved" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [[], ["--once", "--every", "1h"], ["--every", "soon"],

@@ -37,7 +37,8 @@ def command(plan: Path, estate: Path, max_rows: str | None, yes: bool, out: Outp
         def approved() -> bool:
             if yes:
                 return True
-            return sys.stdin.isatty() and not out.as_json and click.confirm(
+            asks = sys.stdin is not None and sys.stdin.isatty() and not out.as_json
+            return asks and click.confirm(
                 f"Carry out {counted(len(document['steps']), 'step')}, "
                 f"{counted(document['cost']['rows'], 'row')}?", err=True,
             )  # fmt: skip

@@ -152,6 +152,9 @@ def _open_ends() -> None:
 
 def _misused(error: click.ClickException) -> int:
     """An option or argument that cannot be: one error like all others, and where the help is."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)  # a group by itself: the help is the answer
+        return 2
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context else "domicile"
     message = error.format_message().rstrip(".")

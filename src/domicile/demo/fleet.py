@@ -73,7 +73,13 @@ def declare(directory: Path) -> Path:
     """Write the declarations and the owners; the estate's file. Raises UsageError."""
     if directory.exists() and any(directory.iterdir()):
         raise UsageError(f"{directory} is not empty", hint="choose another folder with --dir")
-    (directory / "mandates").mkdir(parents=True)
+    try:
+        (directory / "mandates").mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot make the folder {directory}: {error.strerror}",
+            hint="choose another folder with --dir",
+        ) from error
     (directory / "mandates" / "app-ban.yaml").write_text(MANDATE, encoding="utf-8")
     (directory / "estate.yaml").write_text(ESTATE, encoding="utf-8")
     with (directory / "people.csv").open("w", encoding="utf-8", newline="") as out:

@@ -88,7 +88,13 @@ def build(directory: Path, people: int) -> Stage:
             f"{directory} is not empty",
             hint="choose another folder with --dir, or stop and remove that demo with --remove",
         )
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot make the folder {directory}: {error.strerror}",
+            hint="choose another folder with --dir",
+        ) from error
     directory = directory.resolve()
     stage = _servers(directory, programs)
     try:

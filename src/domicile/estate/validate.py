@@ -35,12 +35,14 @@ def schema_text(package: str, name: str) -> str:
 
 def validate(document: Document, package: str, name: str) -> None:
     """Raise the DeclarationError for the first thing, by line, that the schema does not allow."""
-    # A misspelt key is also a missing one: the misspelling is what helps.
-    errors = sorted(
-        _validator(package, name).iter_errors(document.data),
-        key=lambda error: error.validator != "additionalProperties",
-    )
-    found = [_explain(document, error) for error in errors]
+    errors = list(_validator(package, name).iter_errors(document.data))
+    # A misspelt key is also a missing one, of a line further up: the misspelling is what helps.
+    misspelt = {tuple(e.absolute_path) for e in errors if e.validator == "additionalProperties"}
+    found = [
+        _explain(document, error)
+        for error in errors
+        if error.validator != "required" or tuple(error.absolute_path) not in misspelt
+    ]
     if found:
         raise min(found, key=lambda error: error.line)
 

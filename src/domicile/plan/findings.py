@@ -386,16 +386,21 @@ class Report:
 
     def _cost(self) -> Doc:
         """What it would take: rows, and bytes as the catalogue's averages say. How long, whoever
-        timed the plan adds (`estimate.py`)."""
+        timed the plan adds (`estimate.py`). A catalogue that knows no rows of a table, as before
+        PostgreSQL's first ANALYZE, is made up for by counting them."""
         size = 0.0
         for step in self.steps:
             if step["from"] in self.survey.folders:
                 size += step["bytes"]
                 continue
             cell = self.survey.cells[step["from"]]
-            shape = cell.schema.tables.get(step["table"].split(".", 1)[-1].strip('"'))
-            if shape and shape.estimate:
-                size += step["rows"] * shape.bytes / shape.estimate
+            name = step["table"].split(".", 1)[-1].strip('"')
+            shape = cell.schema.tables.get(name)
+            if shape and step["rows"]:
+                rows = shape.estimate or Work(cell.session, "cost").count(
+                    cell.session.dialect.table(name)
+                )
+                size += step["rows"] * shape.bytes / max(rows, 1)
         return {"rows": sum(s["rows"] for s in self.steps), "bytes": round(size)}
 
 

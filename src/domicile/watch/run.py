@@ -333,9 +333,18 @@ def _together(problems: Sequence[DomicileError]) -> DomicileError:
 
 @contextmanager
 def _alone(state: Path) -> Iterator[None]:
-    """Hold the watch's lock; the system lets go of it when the process ends. Raises Stopped."""
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fd = os.open(state / "watch.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Hold the watch's lock; the system lets go of it when the process ends.
+
+    Raises Stopped when another watch holds it, or the lock cannot be made.
+    """
+    lock = state / "watch.lock"
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Stopped(
+            f"{lock}: {error.strerror}", hint="mend that and run the same command again"
+        ) from error
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
