@@ -17,7 +17,7 @@ from domicile.errors import PlanRefused
 from domicile.evidence.place import state_directory
 from domicile.plan import estimate
 from domicile.plan.document import digest_of, read, write
-from domicile.plan.estimate import FIXED, PACES, ROW
+from domicile.plan.estimate import FIXED, PACES, ROW, told
 from domicile.plan.make import make_plan
 from domicile.survey.state import State
 from tests.watch.world import make_world
@@ -140,3 +140,19 @@ def test_the_digest_is_of_what_is_done(tmp_path: Path) -> None:
     write(changed, file)
     with pytest.raises(PlanRefused, match="changed after it was made"):
         read(file)
+
+
+def test_a_time_that_is_none_harms_nothing(tmp_path: Path) -> None:
+    """No digest covers it, so anything may stand there."""
+    path = make_world(tmp_path, 25)
+    file = tmp_path / "plan.json"
+    plan = make_plan(path, (), DAY)
+    odd = {**plan["cost"], "seconds": "soon", "rests_on": {"modelled": "long"}}
+    write({**plan, "cost": odd}, file)
+    done = apply_plan(read(file), path, cap=None, approved=lambda: True)
+    assert done["estimated_seconds"] is None
+    assert paces(path) == []
+    values: list[object] = [-1.0, 1e300, float("nan"), True, None, [], {}]
+    for value in values:
+        assert told({"cost": {"seconds": value, "rests_on": value}}) == (None, None)
+    assert told({"cost": {"seconds": 2, "rests_on": {"modelled": 1.5}}}) == (2.0, 1.5)

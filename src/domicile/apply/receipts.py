@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from domicile.apply.context import Run
+from domicile.durable.files import sync
 from domicile.errors import EvidenceError, PlanRefused, Stopped
 from domicile.estate.model import Estate
 from domicile.evidence.people_tree import DESCRIPTION, Group, PeopleTree, build, frame
@@ -33,6 +34,9 @@ from domicile.survey.survey import Survey
 
 LOOKED_UP = 200_000
 """People looked for at once in a register."""
+
+NEW, OLD = ".new", ".old"
+"""Endings of the directory of keys while it is not whole: being filled, being removed."""
 
 Doc = dict[str, Any]
 Batches = Iterator[pa.RecordBatch]
@@ -55,11 +59,11 @@ def prepare_receipts(run: Run, outcomes: Sequence[Outcome]) -> None:
     the people secret was destroyed, or the tree cannot be written: nothing has begun yet.
     """
     acts = [act for outcome in outcomes for act in _acts(run, outcome)]
-    kept = _kept(run)
+    forget_keys(run)
+    kept = _kept(run, NEW)
     try:
-        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir(mode=0o700, parents=True)
         if acts:
-            kept.mkdir(mode=0o700, parents=True)
             _build(run, [
                 Act(act.said, act.subject, _keeping(kept / str(number), act))
                 for number, act in enumerate(acts)
@@ -73,6 +77,28 @@ def prepare_receipts(run: Run, outcomes: Sequence[Outcome]) -> None:
         raise PlanRefused(error.message, hint=error.hint, code="store_refused") from error
 
 
+def unprepared(run: Run) -> bool:
+    """Whether a run was cut off before its first row could go: its people are to be listed anew."""
+    return _kept(run, NEW).exists()
+
+
+def keep_keys(run: Run) -> None:
+    """From here on rows go: what `prepare_receipts` listed is whole, and stays until the end.
+
+    Raises Stopped.
+    """
+    new, kept = _kept(run, NEW), _kept(run)
+    try:
+        sync(new)
+        new.rename(kept)
+        sync(kept.parent)
+    except OSError as error:
+        raise Stopped(
+            f"the receipts cannot be written to {kept.parent}: {error.strerror}",
+            hint="no row has gone yet; mend that and run the same command again",
+        ) from error
+
+
 def note_receipts(run: Run, estate: Estate, *, disturbed: bool) -> None:
     """The entry that holds the root of the tree, with the end of the run.
 
@@ -80,7 +106,8 @@ def note_receipts(run: Run, estate: Estate, *, disturbed: bool) -> None:
     it cannot be built again.
     """
     directory, kept = tree_directory(run.state.directory, run.digest), _kept(run)
-    if kept.exists() and (disturbed or not (directory / DESCRIPTION).exists()):
+    some = kept.exists() and any(kept.iterdir())
+    if some and (disturbed or not (directory / DESCRIPTION).exists()):
         try:
             with Survey(estate, run.state) as survey:
                 survey.people()
@@ -102,8 +129,15 @@ def note_receipts(run: Run, estate: Estate, *, disturbed: bool) -> None:
 
 
 def forget_keys(run: Run) -> None:
-    """The keys that were kept for the end of the run, once it is over."""
-    shutil.rmtree(_kept(run), ignore_errors=True)
+    """The keys that were kept for the end of the run, once it is over. Harmless when there are
+    none."""
+    kept, old = _kept(run), _kept(run, OLD)
+    # By another name first: a part of them would be taken for all.
+    with suppress(OSError):
+        shutil.rmtree(old, ignore_errors=True)
+        kept.rename(old)
+    for each in (old, kept, _kept(run, NEW)):
+        shutil.rmtree(each, ignore_errors=True)
 
 
 def _acts(run: Run, outcome: Outcome) -> Iterator[Act]:
@@ -191,9 +225,9 @@ def _counted(batches: Callable[[], Batches], noted: Doc) -> Iterator[pa.Array]:
 # The keys of a run under way, beside the trees, in the directory that holds keys of rows anyway.
 
 
-def _kept(run: Run) -> Path:
+def _kept(run: Run, ending: str = "") -> Path:
     directory = tree_directory(run.state.directory, run.digest)
-    return directory.with_name(directory.name + ".keys")
+    return directory.with_name(f"{directory.name}.keys{ending}")
 
 
 def _keeping(file: Path, act: Act) -> Callable[[], Batches]:

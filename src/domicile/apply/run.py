@@ -18,7 +18,13 @@ from domicile.apply.ends import End, end_of
 from domicile.apply.move import Move
 from domicile.apply.objects import ObjectMove, settle_files
 from domicile.apply.purge import purge, refresh
-from domicile.apply.receipts import forget_keys, note_receipts, prepare_receipts
+from domicile.apply.receipts import (
+    forget_keys,
+    keep_keys,
+    note_receipts,
+    prepare_receipts,
+    unprepared,
+)
 from domicile.apply.refuse import Cap, check_before, check_drift, check_schemas
 from domicile.apply.schema import finish_homes, finish_tables, make_schemas
 from domicile.apply.settle import settle_moves, take_back_strays, unsettled
@@ -30,6 +36,7 @@ from domicile.evidence.place import open_commitments, open_log, state_directory
 from domicile.law.model import Mandate
 from domicile.plan.declared import declarations
 from domicile.plan.document import Document
+from domicile.plan.estimate import told
 from domicile.plan.planner import Outcome, Planner
 from domicile.stores.base import CanView, CanWrite, Session, Store
 from domicile.survey.lake_journal import LakeJournal
@@ -102,6 +109,9 @@ def apply_plan(
                     raise
                 # Half-way: whatever the journal knows is taken up again.
                 raise Stopped(error.message, hint=error.hint) from error
+            finally:
+                if not state.run_state(run.digest):
+                    forget_keys(run)  # nothing was begun
     finally:
         state.close()
 
@@ -125,12 +135,11 @@ class _Clock:
         """Seconds that it took and that the plan said. The journal keeps those of a whole run, so
         that the next estimate is better."""
         took = time.monotonic() - self._began
-        cost = run.plan["cost"]
-        modelled = cost.get("rests_on", {}).get("modelled")
-        if modelled and not resumed:
-            run.state.note_pace(run.digest, took, modelled)
+        said, model = told(run.plan)
+        if model and not resumed:
+            run.state.note_pace(run.digest, took, model)
         return {
-            "seconds": round(took, 1), "estimated_seconds": cost.get("seconds"), "resumed": resumed,
+            "seconds": round(took, 1), "estimated_seconds": said, "resumed": resumed,
         }  # fmt: skip
 
 
@@ -140,7 +149,9 @@ def _apply(
 ) -> dict[str, Any]:  # fmt: skip
     resumed = run.state.run_state(run.digest) == "started"
     moved: dict[str, int] = {}
-    first, rounds, held, surveys, anew = True, 0, 0, 0, False
+    first, rounds, held, surveys = True, 0, 0, 0
+    # Nothing has gone yet, so whom the survey finds is whom the plan acts on.
+    listing = not resumed or unprepared(run)
     carried = ObjectMove(run)
     kept = Kept(run.state.path.parent, estate.digest)
     while True:
@@ -158,17 +169,15 @@ def _apply(
             planner = Planner(survey, mandates, day, in_place=not rounds, busy=carried.busy())
             fresh = planner.run()
             surveys += 1
-            if anew:  # nothing has gone yet: this survey is as good as the first
-                prepare_receipts(run, fresh)
-                anew, surveys = False, 1
             if first and resumed:
                 check_schemas(run.plan, survey, resumed=True)
             elif first:
                 check_drift(run.plan, survey, fresh, planner.files)
             if first and cap is not None:
                 cap.check(survey, fresh, planner.files)
-            if first and not resumed:
+            if listing:
                 prepare_receipts(run, fresh)
+                surveys = 1
             ends.release()
             if first:
                 if not resumed and not approved():
@@ -179,8 +188,10 @@ def _apply(
                 _start(run, resumed)
                 first = False
                 if make_schemas(run, survey, fresh):
-                    anew = not resumed
                     continue
+            if listing:
+                keep_keys(run)
+                listing = False
             if _take_back(run, survey, fresh, ends):
                 continue
             held = sum(

@@ -57,6 +57,9 @@ FILE_BYTES_A_SECOND = 100_000_000
 LAST = 5
 """Earlier applies that are asked."""
 
+LONGEST = 1e9
+"""Seconds; what is more was not estimated here."""
+
 PROBE_SECONDS = 0.0175
 """What one probe takes on the machine that was measured, in processor seconds."""
 
@@ -117,6 +120,22 @@ def untimed(document: Doc) -> Doc:
         if isinstance(rest.get(part), dict):
             rest[part] = {k: v for k, v in rest[part].items() if k not in ("seconds", "rests_on")}
     return rest
+
+
+def told(document: Doc) -> tuple[float | None, float | None]:
+    """The seconds that a plan names and those that were modelled for it; None for what is not a
+    time. No digest covers them, so a file may hold anything there."""
+    cost = document.get("cost")
+    cost = cost if isinstance(cost, dict) else {}
+    rests_on = cost.get("rests_on")
+    modelled = rests_on.get("modelled") if isinstance(rests_on, dict) else None
+    return _seconds(cost.get("seconds")), _seconds(modelled)
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= LONGEST else None
 
 
 def _acting(step: Doc, survey: Survey) -> float:
