@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -428,8 +429,6 @@ def test_a_damaged_file_stops_and_the_rest_resumes(world: World) -> None:
 
 
 def test_no_room_is_one_clear_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    import errno
-
     import domicile.apply.lake_file as module
 
     def full(*_: object) -> None:
@@ -444,6 +443,43 @@ def test_no_room_is_one_clear_error(world: World, monkeypatch: pytest.MonkeyPatc
     assert world.temporary() == []
     world.apply()
     moved(world, before)
+
+
+@pytest.mark.parametrize("name", ["lake_file.sync", "lake_file._read_back", "lake.make_folder"])
+def test_a_disk_that_fails_is_one_clear_error(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def failing(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    before = world.rows("lake")
+    with monkeypatch.context() as patch:
+        patch.setattr(f"domicile.apply.{name}", failing)
+        with pytest.raises(StoreRefused, match="Input/output error"):
+            world.apply()
+    world.apply()
+    moved(world, before)
+
+
+def test_a_file_that_is_deleted_meanwhile(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the application, while what goes of it is read back: its rows are nowhere afterwards."""
+    read_back, deleted = lake_file._read_back, list[str]()
+
+    def deleting(task: lake_file.Task, *rest: Any) -> lake_file.Part:
+        if not deleted:
+            deleted.append(task.relative)
+            Path(task.source).unlink()
+        return read_back(task, *rest)
+
+    before = world.rows("lake")
+    monkeypatch.setattr(lake_file, "_read_back", deleting)
+    world.apply()
+    assert len(deleted) == 1
+    now = world.rows("lake") + world.rows("home")
+    assert len(now) < len(before)
+    assert set(now) < set(before)
+    assert not any(american(world, row) for row in world.rows("lake"))
+    assert world.temporary() == []
 
 
 # Kills.

@@ -19,7 +19,7 @@ import numpy as np
 from domicile.apply.context import Run
 from domicile.apply.lake_fates import GOES, STAYS, Fates, fates_of
 from domicile.apply.lake_file import WORKERS, Split, Task, split, write_empty
-from domicile.apply.lake_swap import NOWHERE, Place, Work, make_folder, swap_file
+from domicile.apply.lake_swap import NOWHERE, Place, Work, make_folder, on_disk, swap_file
 from domicile.durable.files import sync
 from domicile.errors import FidelityError, StoreRefused
 from domicile.plan.actions import Action
@@ -57,6 +57,11 @@ class LakeMove:
 
         Raises StoreError; what was done stays done.
         """
+        with on_disk(self.store):
+            self._carry_out()
+        return self._done
+
+    def _carry_out(self) -> None:
         for table in sorted(self.closure.going):
             self._fits(table)
             self._live[table] = len(self.source.files[table])
@@ -76,7 +81,6 @@ class LakeMove:
                         if not future.cancel():
                             future.exception()  # wait: it may be writing what is discarded
                         _discard(work.task)
-        return self._done
 
     def _fits(self, table: str) -> None:
         """The home's files of this table have the same schema. Raises FidelityError."""

@@ -90,7 +90,7 @@ def split(task: Task) -> Split:
     """
     try:
         with _AT_WORK, _opened(task.source) as source:
-            if Mark.of(Path(task.source).stat()) != task.mark:
+            if not _as_surveyed(task):
                 return Split(changed=True)
             sides = _write(task, source)
     except (OSError, pa.ArrowException) as error:
@@ -98,14 +98,22 @@ def split(task: Task) -> Split:
             return Split(changed=True)
         raise unreadable(task.store, task.relative, error) from error
     written = [(path, side) for path, side in zip((task.home, task.rest), sides, strict=True)]
-    for path, side in written:
-        if side:
-            sync(Path(path))
-    with _AT_WORK:
-        parts = [_read_back(task, path, side, source) if side else None for path, side in written]
-    if Mark.of(Path(task.source).stat()) != task.mark:
-        return Split(changed=True)
-    return Split(parts[0], parts[1])
+    try:
+        for path, side in written:
+            if side:
+                sync(Path(path))
+        with _AT_WORK:
+            parts = [_read_back(task, p, side, source) if side else None for p, side in written]
+    except (OSError, pa.ArrowException) as error:
+        raise unreadable(task.store, f"what was written of {task.relative}", error) from error
+    return Split(parts[0], parts[1]) if _as_surveyed(task) else Split(changed=True)
+
+
+def _as_surveyed(task: Task) -> bool:
+    try:
+        return Mark.of(Path(task.source).stat()) == task.mark
+    except FileNotFoundError:
+        return False
 
 
 def write_empty(store: str, relative: str, like: Path, path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -37,6 +39,19 @@ class Place:
 
     name: str
     root: Path
+
+
+@contextmanager
+def on_disk(store: str) -> Iterator[None]:
+    """What the file system says, as an error of ours: a folder that may not be written, a full
+    disk, a file that others removed."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreRefused(
+            store, f"a file could not be written or removed: {error.strerror or 'no reason given'}",
+            hint="nothing was lost; mend that and run the same command again",
+        ) from error  # fmt: skip
 
 
 def swap_file(

@@ -66,12 +66,14 @@ def make_schemas(run: Run, survey: Survey, outcomes: Sequence[Outcome]) -> bool:
 def _make_lake(outcome: Outcome, home: Store) -> None:
     # Only here: what reads lakes takes long to load.
     from domicile.apply.lake import create_schema as create_lake_schema
+    from domicile.apply.lake_swap import on_disk
     from domicile.stores.parquet import ParquetStore
     from domicile.stores.parquet_session import ParquetSession
 
     assert isinstance(outcome.cell.session, ParquetSession)
     assert isinstance(home, ParquetStore)
-    create_lake_schema(outcome.cell.session, home.root)
+    with on_disk(home.name):
+        create_lake_schema(outcome.cell.session, home.root)
 
 
 def finish_tables(home: End, tables: Sequence[str]) -> None:
