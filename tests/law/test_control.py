@@ -47,6 +47,34 @@ def world(**owners: str) -> dict[str, Organisation]:
         (HALF, {"a": "SG b:60", "b": "SG a:40 p:60", "p": "CN"}, True),
         (FIFTH, {"a": "SG b:60", "b": "SG a:40 p:20", "p": "CN"}, False),  # 12 + 0.24·x
         (FIFTH, {"a": "SG b:60 p:8", "b": "SG a:40 p:20", "p": "CN"}, True),
+        (FIFTH, {"a": "US a:50 p:10", "p": "CN"}, True),  # its own shares: 20, in the limit
+        (FIFTH, {"a": "US a:50 p:9.99", "p": "CN"}, False),
+        (FIFTH, {"a": "US b:50 p:15", "b": "KY a:50", "p": "CN"}, True),  # 15 + 0.25·20
+        (FIFTH, {"a": "US b:50 p:14.99", "b": "KY a:50", "p": "CN"}, False),
+        (
+            FIFTH,
+            {"a": "US b:50 c:50", "b": "KY d:40", "c": "VG d:40", "d": "SG p:50", "p": "CN"},
+            True,
+        ),  # a diamond: 2 · 0.5 · 0.4 · 50
+        (
+            FIFTH,
+            {"a": "US b:50 c:50", "b": "KY d:40", "c": "VG d:40", "d": "SG p:49", "p": "CN"},
+            False,
+        ),
+        (FIFTH, {"a": "US b:99", "b": "KY a:99"}, False),
+        (FIFTH, {"a": "US b:20", "b": "KY b:99.9999 p:0.0001", "p": "CN"}, True),
+        (
+            HALF,
+            {"a": "US b:25 c:25", "b": "KY d:50", "c": "VG d:50", "d": "SG p:50", "p": "CN"},
+            True,
+        ),  # a diamond of those who count whole
+        (
+            HALF,
+            {"a": "US b:25 c:24", "b": "KY d:50", "c": "VG d:50", "d": "SG p:50", "p": "CN"},
+            False,
+        ),
+        (HALF, {"a": "US b:50", "b": "KY c:50", "c": "VG b:50 p:50", "p": "CN"}, True),
+        (HALF, {"a": "US b:50", "b": "KY c:50", "c": "VG b:50 p:49", "p": "CN"}, False),
         (HALF, {"a": "SG unknown:60"}, None),
         (HALF, {"a": "SG unknown:40"}, False),
         (HALF, {"a": "SG unknown:20 p:40", "p": "CN"}, None),

@@ -98,6 +98,41 @@ def test_a_circle(tmp_path: Path) -> None:
     assert "circle" in str(itself)
 
 
+def test_a_circle_further_down(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, own="mandate: own\nextends: a.yaml\n", a="mandate: a\nextends: b.yaml\n",
+        b="mandate: b\n\nextends: ./a.yaml\n",
+    )  # fmt: skip
+    error = refused(path)
+    assert (Path(error.file).name, error.line, error.key) == ("b.yaml", 3, "extends")
+    assert "own.yaml → a.yaml → b.yaml → a.yaml" in str(error)
+
+
+MIDDLE = """\
+mandate: middle
+extends: base.yaml
+without: [tell]
+parameters:
+  hours: [{from: 2025-01-01, value: 24}]
+clauses:
+  - {id: look, access: {country: [NL]}}
+"""
+
+
+def test_what_is_extended_twice(tmp_path: Path) -> None:
+    """The nearest word holds; what the middle left out may come back, with its parameter."""
+    again = "report: {to: [people], what: it, on: breach, within_hours: $hours}"
+    text = f"mandate: own\nextends: middle.yaml\nclauses:\n  - {{id: tell, {again}}}\n"
+    own = load_mandate(write(tmp_path, base=BASE, middle=MIDDLE, own=text))
+    assert [clause.id for clause in own.clauses] == ["rest", "look", "tell"]
+    assert (own.title, own.protects.residence) == ("A base", {"NL"})
+    assert own.clauses[2].body["within_hours"] == 24
+    gone = refused(write(tmp_path, own="mandate: own\nextends: middle.yaml\nwithout: [tell]\n"))
+    assert (Path(gone.file).name, gone.line) == ("own.yaml", 3)
+    both = [load_mandate(tmp_path / f"{name}.yaml") for name in ("base", "middle")]
+    assert [m.id for m in both] == ["base", "middle"]  # each stands for itself
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "said"),
     [

@@ -8,7 +8,8 @@ Two ways of adding up, because laws differ:
 - `stake` (PAFACA's 20%): shares are multiplied along the chain and added; that "directly or
   indirectly" means the product is our reading.
 
-Both are least fixed points, so that companies that own each other are no exception.
+Both are least fixed points, so that companies that own each other, or themselves, are no exception;
+both are exact, so that a stake of just the share is one.
 """
 
 from __future__ import annotations
@@ -21,12 +22,6 @@ from typing import Any, Literal
 from domicile.estate.model import Estate, Organisation
 
 WHOLE = Fraction(100)
-
-PRECISION = Fraction(1, 10**6)
-"""Of a stake in percent: below this, a round along a circle of owners changes nothing."""
-
-ROUNDS = 1000
-"""Rounds along circles of owners before we stop; 100 of 99% leave a third of the stake."""
 
 
 @dataclass(frozen=True)
@@ -88,45 +83,76 @@ def controlled(declared: Mapping[str, Organisation], name: str, by: Rule) -> Con
 def _held(declared: Mapping[str, Organisation], by: Rule, *, surely: bool) -> dict[str, Fraction]:
     """What is owned from there of each organisation, in percent; `surely`: owners of no known
     country do not count."""
-    held: dict[str, Fraction] = dict.fromkeys(declared, Fraction(0))
-    for _ in range(ROUNDS):
-        changed = False
-        for name, organisation in declared.items():
-            total = sum(
-                (
-                    Fraction(str(owner.share))
-                    * _part(declared, by, held, owner.name, owner.country, surely)
-                    for owner in organisation.owned_by
-                ),
-                Fraction(0),
-            )
-            total = min(total, WHOLE)
-            if total - held[name] > PRECISION:
-                held[name] = total.limit_denominator(10**9)
-                changed = True
-        if not changed:
-            break
+    rows = {name: _row(declared, by, each, surely) for name, each in declared.items()}
+    if by.along == "stake":
+        return {name: part * WHOLE for name, part in _stakes(rows).items()}
+    held: dict[str, Fraction] = {}
+    covered: set[str] = set()
+    while True:
+        for name, (there, owners) in rows.items():
+            held[name] = WHOLE * (there + sum(p for o, p in owners.items() if o in covered))
+        more = {name for name, total in held.items() if total >= by.share}
+        if more <= covered:
+            return held
+        covered |= more
+
+
+Row = tuple[Fraction, dict[str, Fraction]]
+"""Of an organisation, the part that is owned by those who are there, and the parts that declared
+owners have of whom it is still to be seen."""
+
+
+def _row(
+    declared: Mapping[str, Organisation], by: Rule, organisation: Organisation, surely: bool
+) -> Row:
+    shares = [(owner, Fraction(str(owner.share))) for owner in organisation.owned_by]
+    whole = max(WHOLE, sum((share for _, share in shares), Fraction(0)))  # some are written rounded
+    there, owners = Fraction(0), dict[str, Fraction]()
+    for owner, share in shares:
+        known = declared.get(owner.name)
+        where = owner.country or (known.country if known else "")
+        if owner.name in by.exempt:
+            continue
+        if where in by.countries or (not where and not surely):
+            there += share / whole
+        elif where and known is not None:
+            owners[owner.name] = owners.get(owner.name, Fraction(0)) + share / whole
+    return there, owners
+
+
+def _stakes(rows: Mapping[str, Row]) -> dict[str, Fraction]:
+    """The least solution of: each one's part is what is there, and its owners' parts of theirs.
+
+    Whoever no owner from there leads to has none. Each of the others is put in the place of its
+    name wherever it is an owner; what it has of itself, round a circle, is below 1.
+    """
+    reached: set[str] = set()
+    while more := {
+        name for name, (there, owners) in rows.items()
+        if name not in reached and (there or not reached.isdisjoint(owners))
+    }:  # fmt: skip
+        reached |= more
+    left = {
+        name: (there, {owner: part for owner, part in owners.items() if owner in reached})
+        for name, (there, owners) in rows.items()
+        if name in reached
+    }
+    solved: list[tuple[str, Row]] = []
+    while left:
+        name = min(left, key=lambda each: len(left[each][1]))
+        there, owners = left.pop(name)
+        rest = 1 - owners.pop(name, Fraction(0))
+        there, owners = there / rest, {owner: part / rest for owner, part in owners.items()}
+        solved.append((name, (there, owners)))
+        for other, (its, had) in left.items():
+            if share := had.pop(name, None):
+                for owner, part in owners.items():
+                    had[owner] = had.get(owner, Fraction(0)) + share * part
+                left[other] = its + share * there, had
+    held = dict.fromkeys(rows, Fraction(0))
+    for name, (there, owners) in reversed(solved):
+        held[name] = there + sum(part * held[owner] for owner, part in owners.items())
     return held
-
-
-def _part(
-    declared: Mapping[str, Organisation], by: Rule, held: Mapping[str, Fraction],
-    name: str, country: str, surely: bool,
-) -> Fraction:  # fmt: skip
-    """How much of what an owner owns counts as owned from there: nothing (0) to all of it (1)."""
-    if name in by.exempt:
-        return Fraction(0)
-    known = declared.get(name)
-    where = country or (known.country if known else "")
-    if where in by.countries:
-        return Fraction(1)
-    if not where:
-        return Fraction(0 if surely else 1)
-    if known is None:
-        return Fraction(0)
-    if by.along == "control":
-        return Fraction(1 if held[name] >= by.share else 0)
-    return held[name] / WHOLE
 
 
 def _shown(share: Fraction) -> str:
