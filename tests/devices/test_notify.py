@@ -183,7 +183,7 @@ def test_nobody_is_named_in_the_log(tmp_path: Path, box: Mailbox) -> None:
 
 def test_a_webhook_is_signed(tmp_path: Path, box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     got: list[tuple[dict[str, str], bytes]] = []
-    status = [500, 200]
+    status = [500, 200, 200]
 
     class Hook(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -206,11 +206,16 @@ def test_a_webhook_is_signed(tmp_path: Path, box: Mailbox, monkeypatch: pytest.M
         with pytest.raises(Stopped, match="the webhook"):
             notify(file, now=EARLY)
         notify(file, now=EARLY)
+        # A mail that waits is told of, also when the webhook after it takes all.
+        run(file, Source([has(1), has(2)]), EARLY)
+        box.answers = ["451 4.3.0 later"]
+        with pytest.raises(Stopped, match="the mail server"):
+            notify(file, now=EARLY)
     finally:
         server.shutdown()
         server.server_close()
     assert len(box.messages) == 1  # mail went the first time
-    (first, _), (headers, body) = got
+    (first, _), (headers, body), _ = got
     assert headers["X-Domicile-Delivery"] == first["X-Domicile-Delivery"]
     signature = hmac.new(b"hunter2", body, "sha256").hexdigest()
     assert headers["X-Domicile-Signature"] == f"sha256={signature}"

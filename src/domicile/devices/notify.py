@@ -115,8 +115,9 @@ def _send_all(
             waiting = outbox.waiting(at.record, name)
             for start in range(0, len(waiting), BATCH):
                 part = waiting[start : start + BATCH]
-                stopped = _send(at, people, channel, devices, part, state, sent)
-                if stopped:
+                problem = _send(at, people, channel, devices, part, state, sent)
+                if problem:
+                    stopped = stopped or problem
                     break
                 progress(len(part))
         finally:

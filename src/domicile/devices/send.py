@@ -31,6 +31,10 @@ class Refused(Exception):
     """This notice cannot be delivered; others may."""
 
 
+class Away(Stopped):
+    """Nobody answers there, or not in time: neither would another notice be taken now."""
+
+
 class Channel(Protocol):
     """A way to tell an owner."""
 
@@ -40,7 +44,8 @@ class Channel(Protocol):
     ) -> None:  # fmt: skip
         """Deliver one notice. `identity` is the same whenever the same notice is sent again.
 
-        Raises Refused for this one, Stopped when nothing can be delivered for now.
+        Raises Refused for this one; Stopped when it is not taken for now, and of these Away when
+        there was no answer.
         """
         ...
 
@@ -78,7 +83,7 @@ class MailChannel:
             raise Refused from None
         except (OSError, smtplib.SMTPException):
             self.close()
-            raise self._away() from None
+            raise self._away(Away) from None
 
     def close(self) -> None:
         """Say goodbye, if there is still somebody to say it to."""
@@ -119,8 +124,8 @@ class MailChannel:
         self._server = server
         return server
 
-    def _away(self) -> Stopped:
-        return Stopped(
+    def _away(self, kind: type[Stopped] = Stopped) -> Stopped:
+        return kind(
             f"the mail server {urlsplit(self.mail.server).hostname} takes nothing for now",
             hint="What was not sent is kept: run the same command again.",
         )
@@ -146,7 +151,9 @@ class WebhookChannel:
         }  # fmt: skip
         body = json.dumps(document, ensure_ascii=False).encode()
         try:
-            answer = self._client.post(
+            # Of the answer the status alone is read: a text without end would keep us for ever.
+            with self._client.stream(
+                "POST",
                 self.webhook.url,
                 content=body,
                 headers={
@@ -156,20 +163,21 @@ class WebhookChannel:
                         self._secret, body, "sha256"
                     ).hex(),
                 },
-            )  # fmt: skip
+            ) as answer:  # fmt: skip
+                status = answer.status_code
         except httpx.TransportError:
-            raise self._away() from None
-        if answer.status_code == 429 or answer.status_code >= 500:
+            raise self._away(Away) from None
+        if status == 429 or status >= 500:
             raise self._away()
-        if not answer.is_success:
+        if not 200 <= status < 300:  # a redirect too: the notice is for that address alone
             raise Refused
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _away(self) -> Stopped:
-        return Stopped(
+    def _away(self, kind: type[Stopped] = Stopped) -> Stopped:
+        return kind(
             f"the webhook at {urlsplit(self.webhook.url).hostname} takes nothing for now",
             hint="What was not sent is kept: run the same command again.",
         )

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from domicile.devices.send import Away, MailChannel, Refused, WebhookChannel
 from domicile.devices.send import Channel as Line
-from domicile.devices.send import MailChannel, Refused, WebhookChannel
 from domicile.devices.words import Message
-from domicile.errors import Stopped
+from domicile.errors import Stopped, UsageError
 from domicile.estate.model import Estate
 
 
@@ -43,21 +43,37 @@ class Channel(Protocol):
         ...
 
 
+@dataclass
+class Server:
+    """The server of a line (mail or webhook), and whether it was found to be away: then it is not
+    waited for again, once for each notice and address, until the next round asks for channels."""
+
+    line: Line
+    away: Away | None = None
+
+
 @dataclass(frozen=True)
 class Addressed:
     """A line of the estate (mail or webhook), and who is told by it."""
 
     name: str
-    line: Line
+    server: Server
     to: str
 
     def send(self, notice: Notice) -> None:
         """See `Channel`."""
+        if self.server.away:
+            raise Stopped(self.server.away.message, hint=self.server.away.hint)
         try:
-            self.line.send(
+            self.server.line.send(
                 Message(notice.subject, notice.text), to=self.to, language="en",
                 identity=notice.identity, facts=dict(notice.facts), now=datetime.now(UTC),
             )  # fmt: skip
+        except Away as problem:
+            self.server.away = problem
+            raise
+        except UsageError as problem:  # a server without TLS: others are told all the same
+            raise Stopped(problem.message, hint=problem.hint) from None
         except Refused:
             raise Stopped(
                 f"a notice was refused by {self.name.partition(':')[0]}",
@@ -69,15 +85,16 @@ def channels(estate: Estate) -> list[Channel]:
     """The channels that the estate declares: `watch.to` by `devices.mail`, and `devices.webhook`.
 
     Each address is a channel of its own, so that one that a server refuses keeps the others from
-    nothing, and is tried again. Raises UsageError when a secret is not set.
+    nothing, and is tried again. They are for one round. Raises UsageError when a secret is not set.
     """
     found: list[Channel] = []
     if estate.devices.mail:
-        mail = MailChannel(estate.devices.mail)
+        mail = Server(MailChannel(estate.devices.mail))
         found += [Addressed(f"mail:{to}", mail, to) for to in estate.watchers]
     if estate.devices.webhook:
         to = ", ".join(estate.watchers)
-        found.append(Addressed("webhook", WebhookChannel(estate.devices.webhook), to))
+        hook = Server(WebhookChannel(estate.devices.webhook))
+        found.append(Addressed("webhook", hook, to))
     return found
 
 
