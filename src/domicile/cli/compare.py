@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ def command(first: str, second: str, estate: Path, as_of: datetime | None, out: 
     """What A and B would each take: people, rows, bytes, time. Nothing is changed or recorded."""
     from domicile.plan.compare import compare
 
-    day = as_of.date() if as_of else datetime.now(UTC).date()
+    day = as_of.date() if as_of else None
     with out.progress("planning twice"):
         document = compare(estate, first, second, day, out.detail)
     out.emit(document, lambda: _show(out, document))

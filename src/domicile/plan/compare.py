@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ COMPARED = ("people", "findings", "steps", "leaving", "held", "unknown", "rows",
 
 
 def compare(
-    path: Path, one: str, two: str, day: date, progress: Callable[[str], None] = lambda _: None
-) -> Doc:
-    """Two mandates (files, or ids of the library) on a day, or the estate's own on two days.
+    path: Path, one: str, two: str, day: date | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Doc:  # fmt: skip
+    """Two mandates (files, or ids of the library) on a day (today, UTC), or the estate's own on two
+    days.
 
     Each mandate is planned for as if in force beside the estate's own. Nothing is written.
     Raises DomicileError.
@@ -35,24 +38,27 @@ def compare(
             f"got {one} and {two}, expected two mandates or two days",
             hint="A day is written as 2027-01-01.",
         )
+    if day is not None and sides[0] is not None:
+        raise UsageError("got --as-of with two days; it is for two mandates")
+    on = day or datetime.now(UTC).date()
     dated = [(None, each) for each in sides if each is not None]
-    asked: list[tuple[str | None, date]] = [*dated] or [(one, day), (two, day)]
+    asked: list[tuple[str | None, date]] = [*dated] or [(one, on), (two, on)]
     state = State(state_directory(path))
     try:
-        figures = [_figures(path, name, on, state, progress) for name, on in asked]
+        figures = [_figures(path, name, when, state, progress) for name, when in asked]
     finally:
         state.close()
     return {
         "version": 1,
         "estate": load_estate(path).name,
-        "as_of": [on.isoformat() for _, on in asked],
+        "as_of": [when.isoformat() for _, when in asked],
         "sides": [one, two],
         "figures": [
             {"what": key, "first": figures[0][key], "second": figures[1][key],
              "difference": round(figures[1][key] - figures[0][key], 1)}
             for key in COMPARED
         ],
-        "clauses": [] if dated else _clauses(one, two, day),
+        "clauses": [] if dated else _clauses(one, two, on),
     }  # fmt: skip
 
 
@@ -98,7 +104,10 @@ def _said(value: Any) -> str:
 
 
 def _day(text: str) -> date | None:
+    """The day that is written; None for what is not written as one. Raises UsageError."""
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+        return None
     try:
         return date.fromisoformat(text)
     except ValueError:
-        return None
+        raise UsageError(f"got {text}, expected a day that there is, such as 2027-01-01") from None
