@@ -7,6 +7,7 @@ column of its table. Rows are compared as the text of all their columns.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -252,3 +253,24 @@ def _strings(value: object) -> Iterator[str]:
 
 def _listed(value: object) -> TypeGuard[list[object]]:
     return isinstance(value, list)
+
+
+def test_five_mandates_of_the_library_against_the_sql_of_the_docs(outcome: Outcome) -> None:
+    """What a reader counts by the SQL of docs/clauses.md, the findings say too."""
+    page = (ROOT / "docs" / "clauses.md").read_text(encoding="utf-8")
+    queries = re.findall(r"(?m)^-- (\S+) in (\S+)\n(SELECT[^;]+;)", page)
+    assert len({mandate for mandate, _, _ in queries}) == len(queries) == 5
+    named = [word for mandate, _, _ in queries for word in ("--mandate", mandate)]
+    plan = json.loads(_said(outcome.stage, "plan", "--json", *named))
+    for mandate, store, query in queries:
+        found = [
+            finding
+            for finding in plan["findings"]
+            if (finding["mandate"], finding["clause"]) == (mandate, "rest")
+            and (finding["store"], finding["table"]) == (store, "app.account")
+            and finding["state"] == "held"
+        ]
+        counted = int(outcome.stage.servers[store].sql(DATABASE, query))
+        assert counted > 0, mandate
+        for count in ("rows", "subjects"):
+            assert sum(finding[count] for finding in found) == counted, mandate
