@@ -136,10 +136,10 @@ def test_work_is_given_up_and_taken_up_again(visit: Visit) -> None:
 
 def test_another_look_is_asked_for_until_it_was_had(visit: Visit) -> None:
     assert visit.say("look", "d1") == 303
-    assert "Er is om een nieuwe blik gevraagd." in visit.page()
+    assert "Er is om een nieuwe controle gevraagd." in visit.page()
     later = AFTER + timedelta(hours=1)
     run(visit.world.file, Source([has(1, seen=later)]), later)
-    assert "nieuwe blik gevraagd" not in visit.page()
+    assert "nieuwe controle gevraagd" not in visit.page()
 
 
 @pytest.mark.parametrize("language", ["en", "nl"])

@@ -16,7 +16,8 @@ from domicile.cli.main import main
 from domicile.errors import EvidenceError
 from domicile.evidence.keys import SigningKey
 from domicile.evidence.place import state_directory, verifier_path
-from domicile.watch.breach import breach, drafted
+from domicile.watch.breach import breach
+from domicile.watch.breach_draft import drafted
 from tests.conftest import ROOT
 from tests.watch.world import make_world
 
@@ -59,12 +60,23 @@ def test_whose_data_by_country(estate: Path) -> None:
 
 
 def test_who_must_be_told_by_when(estate: Path) -> None:
-    """72 hours, for people in the EEA and those whose residence nobody knows; not for Americans."""
+    """The authority within 72 hours, people without delay (Article 34 has no hours): those in the
+    EEA and those whose residence nobody knows; not Americans."""
     lines = told(estate)["tell"]
     assert {(line["clause"], line["country"]) for line in lines} == {
         ("authority", "NL"), ("authority", None), ("people", "NL"), ("people", None),
     }  # fmt: skip
-    assert {line["by"] for line in lines} == {"2026-09-13T08:00+00:00"}
+    assert {(line["clause"], line["by"]) for line in lines} == {
+        ("authority", "2026-09-13T08:00+00:00"), ("people", None),
+    }  # fmt: skip
+
+
+def test_the_duties_are_those_of_the_day_on_which_it_was_noticed(estate: Path) -> None:
+    """What took effect between the breach and its discovery asks to be told."""
+    day = date(2018, 5, 24)
+    assert breach(estate, "abroad", day, day, AWARE)["tell"]
+    before = datetime(2018, 5, 24, 23, 59, tzinfo=UTC)
+    assert breach(estate, "abroad", day, day, before)["tell"] == []
 
 
 def test_those_who_left_meanwhile_are_counted(estate: Path) -> None:
@@ -88,10 +100,17 @@ def test_a_damaged_log_is_not_taken_for_none(estate: Path) -> None:
 @pytest.mark.parametrize("language", ["en", "nl"])
 def test_the_notice_is_drafted(estate: Path, language: str) -> None:
     text = drafted(told(estate), language)
-    assert "Netherlands (NL)" in text
-    assert "2026-09-13T08:00" in text
-    assert "user.contact.email" in text
-    assert ("[in te vullen]" if language == "nl" else "[to be filled in]") in text
+    said = {
+        "en": ("- Netherlands (NL): 1", "country unknown: 1", "- contact: user.contact.", "user.contact.email",
+               "- supervisory authority, Netherlands (NL) (1): by 13 September 2026, 08:00 UTC",
+               "- data subjects, Netherlands (NL) (1): without undue delay", "[to be filled in]",
+               "Data protection officer"),
+        "nl": ("- Nederland (NL): 1", "land onbekend: 1", "- contact: user.contact.", "user.contact.email",
+               "- toezichthouder, Nederland (NL) (1): uiterlijk 13 september 2026, 08:00 UTC",
+               "- betrokkenen, Nederland (NL) (1): onverwijld", "[in te vullen]",
+               "Functionaris gegevensbescherming"),
+    }  # fmt: skip
+    assert [each for each in said[language] if each not in text] == []
     assert "example.org" not in text
 
 
@@ -126,5 +145,25 @@ def test_duties_and_a_certificate(estate: Path, capsys: pytest.CaptureFixture[st
     assert "To: CFIUS" in text
     page = (ROOT / "docs" / "commands" / "duties.md").read_text(encoding="utf-8")
     assert {*document, *listed["certify"]} <= set(re.findall(r"`(\w+)`", page))
+    assert "not in effect" not in text
     assert main([*draft[:-1], "weekly/certfy"]) == 2
     assert "Did you mean weekly/certify?" in capsys.readouterr().err
+
+
+def test_a_draft_says_what_was_not_verified_and_what_is_not_in_effect(
+    estate: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["map", "--estate", str(estate)]) == 0
+    weekly = estate.parent / "mandates" / "weekly.yaml"
+    weekly.write_text(WEEKLY.replace("voluntary", "revoked"), encoding="utf-8")
+    capsys.readouterr()
+    for name, cited in (
+        ("weekly/certify", "A certificate every week.\n"),
+        ("our-breaches/authority",
+         "Regulation (EU) 2016/679, Articles 33 and 34; Article 33(1).\n"),
+    ):  # fmt: skip
+        assert main(["duties", "--estate", str(estate), "--draft", name]) == 0
+        text = capsys.readouterr().out
+        assert cited in text
+        assert "- verifications: 0\n" in text
+        assert ("This clause is not in effect on" in text) == (name == "weekly/certify")

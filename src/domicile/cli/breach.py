@@ -29,7 +29,8 @@ def command(
     target: Path | None, language: str, out: Output,
 ) -> int:  # fmt: skip
     """Say whose data of which categories lay in STORE, by country, and draft the notice."""
-    from domicile.watch.breach import breach, drafted
+    from domicile.watch.breach import breach
+    from domicile.watch.breach_draft import drafted
 
     last = until.date() if until else datetime.now(UTC).date()
     noticed = aware.replace(tzinfo=UTC) if aware else datetime.now(UTC)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from domicile.errors import UsageError
-from domicile.estate.countries import country_name
 from domicile.estate.document import suggestion
 from domicile.estate.load import load_estate
 from domicile.evidence.bulk import CHECKPOINT
@@ -53,7 +52,8 @@ def breach(
     for then in surveys:
         for key, count in then.items():
             people[key] = max(people.get(key, 0), count)
-    mandates = load_mandates(estate, (), until)
+    noticed = aware.astimezone(UTC).date()  # the duties are of the day on which one knows of it
+    mandates = load_mandates(estate, (), noticed)
     by_country: dict[str, int] = {}
     for (_, residence), count in people.items():
         by_country[residence] = by_country.get(residence, 0) + count
@@ -78,7 +78,7 @@ def breach(
             if t["categories"]
         ],
         "categories": sorted({c for t in place["tables"] for c in t["categories"]}),
-        "tell": _tell(mandates, by_country, aware, until),
+        "tell": _tell(mandates, by_country, aware, noticed),
     }
 
 
@@ -140,65 +140,3 @@ def _tell(
                     "verified": clause.body.get("verified"),
                 })  # fmt: skip
     return sorted(lines, key=lambda line: (line["by"] or "", line["country"] or "~"))
-
-
-_WORDS = {
-    "en": {
-        "title": "Notice of a personal data breach (draft)", "who": "Controller",
-        "what": "What happened", "fill": "[to be filled in]", "where": "Where",
-        "when": "From {since} to {until}; noticed {aware}",
-        "people": "People whose data lay there", "data": "Categories of data",
-        "rows": "Records", "likely": "Likely consequences", "done": "Measures taken and proposed",
-        "contact": "Contact for more information", "tell": "Who is told, by when",
-        "unknown": "unknown residence", "by": "by", "soon": "without delay",
-        "note": "Counts are of the data map and of the surveys of the time ({surveys}), and say "
-                "what lay in the store, not what was taken.",
-    },
-    "nl": {
-        "title": "Melding van een inbreuk op persoonsgegevens (concept)",
-        "who": "Verwerkingsverantwoordelijke",
-        "what": "Wat er is gebeurd", "fill": "[in te vullen]",
-        "where": "Waar", "when": "Van {since} tot en met {until}; ontdekt {aware}",
-        "people": "Mensen van wie daar gegevens lagen", "data": "Categorieën van gegevens",
-        "rows": "Records", "likely": "Waarschijnlijke gevolgen",
-        "done": "Genomen en voorgestelde maatregelen", "contact": "Contact voor meer informatie",
-        "tell": "Wie het hoort, en wanneer uiterlijk", "unknown": "woonplaats onbekend",
-        "by": "uiterlijk", "soon": "onverwijld",
-        "note": "De aantallen komen uit de gegevenskaart en de metingen van toen ({surveys}); zij "
-                "zeggen wat er lag, niet wat er is weggenomen.",
-    },
-}  # fmt: skip
-
-
-def drafted(document: Doc, language: str) -> str:
-    """The notice as Article 33(3) GDPR asks for it, as Markdown; what nobody but you knows is left
-    open. `language`: en or nl."""
-    words = _WORDS[language]
-    when = words["when"].format(**document)
-    lines = [
-        f"# {words['title']}", "",
-        f"**{words['who']}**: {document['controller'] or words['fill']}", "",
-        f"**{words['what']}**: {words['fill']}", "",
-        (f"**{words['where']}**: {document['store']} ({document['country']}, "
-        f"{document['operator']}). {when}."), "",
-        f"## {words['people']}", "",
-        *(f"- {_country(line['country'], words)}: {line['people']:,}"
-          for line in document["people"]), "",
-        f"## {words['data']}", "",
-        *(f"- {category}" for category in document["categories"]), "",
-        f"**{words['rows']}**: {sum(t['rows'] for t in document['tables']):,}", "",
-        words["note"].format(**document), "",
-        f"## {words['tell']}", "",
-        *(f"- {', '.join(t['to'])}, {_country(t['country'], words)} ({t['people']:,}): "
-          + (f"{words['by']} {t['by']}" if t["by"] else words["soon"])
-          + f" ({t['mandate']}/{t['clause']})"
-          for t in document["tell"]), "",
-        f"**{words['likely']}**: {words['fill']}", "",
-        f"**{words['done']}**: {words['fill']}", "",
-        f"**{words['contact']}**: {words['fill']}",
-    ]  # fmt: skip
-    return "\n".join(lines) + "\n"
-
-
-def _country(code: str | None, words: Mapping[str, str]) -> str:
-    return f"{country_name(code)} ({code})" if code else words["unknown"]

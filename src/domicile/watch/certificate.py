@@ -73,31 +73,36 @@ def _facts(entries: Sequence[Mapping[str, Any]]) -> list[Doc]:
                         ("plan", "plans"), ("watch", "looks with something to tell"),
                         ("refusal", "refusals")):  # fmt: skip
         count = sum(1 for entry in entries if entry["kind"] == kind)
-        if count:
+        if count or kind == "verification":  # that nothing was verified is said, not left out
             facts.append({"what": words, "where": "", "count": count})
     checked = [entry for entry in entries if entry["kind"] == "verification"]
     if checked:
         last = checked[-1]
         outcome = "clean" if last["clean"] else "ok, with something held or unknown"
         facts.append({
-            "what": f"the last verification, {last['time'][:10]}",
+            "what": f"checks of the last verification, {last['time'][:10]}",
             "where": outcome if last["ok"] else "failed", "count": len(last["checks"]),
         })  # fmt: skip
     return facts
 
 
 def _text(document: Doc, mandate: Mandate, clause: Clause) -> str:
+    citations = dict.fromkeys((mandate.citation, clause.body.get("citation", "")))
+    cited = "; ".join(each for each in citations if each)
+    until = date.fromisoformat(document["until"])
     lines = [
         f"# {clause.body['what']} (draft)", "",
         f"To: {', '.join(clause.body['to'])}", "",
-        f"{mandate.title}. {clause.body.get('citation', mandate.citation)}.", "",
+        f"{mandate.title}.{f' {cited}.' if cited else ''}", "",
+        *([] if mandate.binds(clause, until) else
+          [f"This clause is not in effect on {until}: nothing has to be told under it.", ""]),
         (f"{document['controller'] or document['estate']}, from {document['from']} to "
         f"{document['until']}:"), "",
         *(
             f"- {fact['what']}{', ' + fact['where'] if fact['where'] else ''}: {fact['count']:,}"
             for fact in document["facts"]
         ),
-        *([] if document["facts"] else ["- the log holds nothing of this period"]), "",
+        *([] if document["log"]["in_period"] else ["- the log holds nothing of this period"]), "",
         (f"These are {document['log']['in_period']} of {document['log']['entries']} entries of a "
         "signed log, which can be checked with `domicile log` or the verifier alone. They say what "
         "was recorded. Whoever signs below says that it is so."), "",
