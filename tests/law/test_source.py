@@ -125,7 +125,8 @@ def test_what_is_extended_twice(tmp_path: Path) -> None:
     text = f"mandate: own\nextends: middle.yaml\nclauses:\n  - {{id: tell, {again}}}\n"
     own = load_mandate(write(tmp_path, base=BASE, middle=MIDDLE, own=text))
     assert [clause.id for clause in own.clauses] == ["rest", "look", "tell"]
-    assert (own.title, own.protects.residence) == ("A base", {"NL"})
+    assert own.title == "A base"
+    assert own.protects.residence == {"NL"}
     assert own.clauses[2].body["within_hours"] == 24
     gone = refused(write(tmp_path, own="mandate: own\nextends: middle.yaml\nwithout: [tell]\n"))
     assert (Path(gone.file).name, gone.line) == ("own.yaml", 3)

@@ -101,11 +101,13 @@ def test_a_damaged_log_is_not_taken_for_none(estate: Path) -> None:
 def test_the_notice_is_drafted(estate: Path, language: str) -> None:
     text = drafted(told(estate), language)
     said = {
-        "en": ("- Netherlands (NL): 1", "country unknown: 1", "- contact: user.contact.", "user.contact.email",
+        "en": ("- Netherlands (NL): 1", "country unknown: 1", "- contact: user.contact.",
+               "user.contact.email",
                "- supervisory authority, Netherlands (NL) (1): by 13 September 2026, 08:00 UTC",
                "- data subjects, Netherlands (NL) (1): without undue delay", "[to be filled in]",
                "Data protection officer"),
-        "nl": ("- Nederland (NL): 1", "land onbekend: 1", "- contact: user.contact.", "user.contact.email",
+        "nl": ("- Nederland (NL): 1", "land onbekend: 1", "- contact: user.contact.",
+               "user.contact.email",
                "- toezichthouder, Nederland (NL) (1): uiterlijk 13 september 2026, 08:00 UTC",
                "- betrokkenen, Nederland (NL) (1): onverwijld", "[in te vullen]",
                "Functionaris gegevensbescherming"),
