@@ -76,6 +76,7 @@ def test_a_subject_is_a_device_or_somebody_with_one(
     "body",
     [
         b"", b"{", b"[]", b"null", b'"x"', b"\xff",
+        b'{"subject": "\xff"}', b'{"context":' + b"[" * 30_000,
         {}, {**question("d1"), "subject": None}, {**question("d1"), "subject": {"type": "user"}},
         {**question("d1"), "subject": {"type": "robot", "id": "r"}},
         {**question("d1"), "subject": {"type": "user", "id": ""}},

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -23,7 +25,7 @@ from domicile.devices.record import DeviceRecord
 from domicile.devices.reported import not_compliant
 from domicile.devices.settle import settle_now
 from domicile.devices.signals.token import COMPLIANCE
-from domicile.errors import DeclarationError, UsageError
+from domicile.errors import DeclarationError, Stopped, UsageError
 from domicile.estate.model import Signals, SignalSource
 from tests.devices.made import ESTATE, MANDATE, TIKTOK, write_estate
 from tests.devices.test_point import AFTER, World, has
@@ -43,6 +45,14 @@ def estate_with(port: int = 9, more: str = "") -> str:
         f"    send: [{{to: calls, url: 'http://127.0.0.1:{port}/events', audience: 'https://sp'}}]\n"
         f"    take: [{{from: mdm, issuer: '{THEM}', keys: mdm.json}}]\n"
     )
+
+
+def encoded(part: bytes) -> bytes:
+    """As a part of a token."""
+    return urlsafe_b64encode(part).rstrip(b"=")
+
+
+DEEP = b'{"iss":' + b"[" * 20_000
 
 
 def write_keys(directory: Path, *keys: Any) -> None:
@@ -178,6 +188,11 @@ WEEK = 7 * 86400
         (b"", "invalid_request"),
         (b"a.b.c", "invalid_request"),
         (b"\xff.\xff.\xff", "invalid_request"),
+        (
+            b".".join((encoded(b'{"alg":"ES256","typ":"secevent+jwt"}'), encoded(DEEP), b"eA")),
+            "invalid_request",
+        ),
+        (b".".join((encoded(DEEP), encoded(b"{}"), b"eA")), "invalid_request"),
         (made(claims())[:-4] + b"AAAA", "authentication_failed"),
         (made(claims()) + b"." + made(claims()), "invalid_request"),
     ],
@@ -191,6 +206,30 @@ def test_what_does_not_count_is_refused_and_changes_nothing(
     asyncio.run(world.enforcer.write())
     (entry,) = entries(world.file, "device_signals")
     assert (entry["outcome"], entry["error"], entry["count"]) == ("failed", err, 1)
+
+
+def test_what_is_refused_does_not_fill_the_log(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def counts() -> list[int]:
+        return [entry["count"] for entry in entries(world.file, "device_signals")]
+
+    for _ in range(3):
+        assert push(world, b"a.b.c")[0] == 400
+        asyncio.run(world.enforcer.write())
+    assert counts() == [1]
+    taker = world.enforcer._taker
+    assert taker is not None
+    with monkeypatch.context() as patch:
+        patch.setattr("domicile.devices.signals.taking.place.open_log", _full)
+        with pytest.raises(Stopped):
+            taker.write(last=True)
+    taker.write(last=True)  # what could not be written is counted still
+    assert counts() == [1, 2]
+
+
+def _full(*_: object) -> None:
+    raise Stopped("the disk is full")
 
 
 def test_a_token_counts_once(world: World) -> None:
@@ -233,6 +272,7 @@ class Receiver:
         self.answers: list[tuple[int, bytes]] = []
         self.headers: dict[str, str] = {}
         self.port = 0
+        self.drip = 0.0  # seconds between the bytes of an answer
 
 
 @contextmanager
@@ -249,7 +289,11 @@ def receiving() -> Iterator[Receiver]:
             self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
-            self.wfile.write(answer)
+            with suppress(OSError):  # the other side has had enough
+                for start in range(len(answer)) if here.drip else ():
+                    self.wfile.write(answer[start : start + 1])
+                    time.sleep(here.drip)
+                self.wfile.write(answer if not here.drip else b"")
 
         def log_message(self, *arguments: object) -> None:
             pass
@@ -377,6 +421,32 @@ def test_one_that_is_refused_for_good_keeps_none_back(tmp_path: Path, there: Rec
     assert [(e["outcome"], e.get("error")) for e in entries(world.file, "device_signals")] == [
         ("failed", "invalid_audience"), ("done", None)
     ]  # fmt: skip
+
+
+def test_an_answer_that_never_ends_holds_up_nothing(
+    tmp_path: Path, there: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = telling(tmp_path, there, has(1))
+    said: list[str] = []
+    world.enforcer.warn = said.append
+    monkeypatch.setattr("domicile.devices.signals.sending.SECONDS", 0.3)
+    there.drip, there.answers = 0.02, [(400, b" " * 200)]
+    send(world)
+    assert "does not answer" in said[0]
+    there.drip, there.answers = 0.0, [(400, b'{"err": "invalid_audience", "x": "' + b"x" * 200_000)]
+    monkeypatch.setattr("domicile.devices.signals.sending.FIRST_WAIT", 0.0)
+    sender = world.enforcer._sender
+    assert sender is not None
+    sender._again.clear()
+    send(world)  # cut off, so it is no error that is known
+    assert [e["error"] for e in entries(world.file, "device_signals")] == ["other"]
+
+
+def test_a_nested_answer_is_an_error_like_others(tmp_path: Path, there: Receiver) -> None:
+    world = telling(tmp_path, there, has(1))
+    there.answers = [(400, b'{"x":' + b"[" * 30_000)]
+    send(world)
+    assert [e["error"] for e in entries(world.file, "device_signals")] == ["other"]
 
 
 def test_of_two_points_one_sends(tmp_path: Path, there: Receiver) -> None:

@@ -111,5 +111,5 @@ class Sessions:
                 # 68 (EX_NOHOST): there was no session to end.
                 and (kind == "doveadmResponse" or what.get("exitCode") == 68)
             }
-        except (httpx.HTTPError, msgspec.DecodeError, ValueError, AttributeError):
+        except (httpx.HTTPError, ValueError, AttributeError, RecursionError):
             return set()

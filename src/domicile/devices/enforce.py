@@ -143,6 +143,8 @@ class Enforcer:
             await asyncio.gather(*tasks, return_exceptions=True)
             if self._sender is not None:
                 self._sender.close()
+            if self._taker is not None:
+                await self._try("write", lambda: self._taker and self._taker.write(last=True))
             self.tally.write()
 
     async def _listen_to_postfix(self) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -17,6 +19,9 @@ MAX_BODY = 64 * 1024
 
 BODY_SECONDS = 10.0
 """For the whole body of a request."""
+
+NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for what is no JSON, or none of the kind that is asked for."""
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"

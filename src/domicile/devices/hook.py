@@ -23,7 +23,7 @@ from xml.parsers.expat import ExpatError
 
 import msgspec
 
-from domicile.devices.exchange import Asked, TooLongError
+from domicile.devices.exchange import NO_JSON, Asked, TooLongError
 from domicile.devices.inventory.answers import Answer, Answers, looked_for
 from domicile.devices.inventory.base import moment
 from domicile.errors import DomicileError
@@ -127,7 +127,7 @@ class Hook:
             if event.topic != "mdm.Connect" or event.acknowledge_event is None:
                 return 200
             self._take(fleet, event, event.acknowledge_event)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, UnreadableError):
+        except (*NO_JSON, UnreadableError):
             return 400
         except DomicileError:
             self._answers = None  # a new connection next time

@@ -26,6 +26,7 @@ from domicile.devices.ban import Ban
 from domicile.devices.exchange import (
     HTML,
     JSON,
+    NO_JSON,
     TEXT,
     Answer,
     Asked,
@@ -187,7 +188,7 @@ class Point:
     async def _dovecot(self, asked: Asked) -> None:
         try:
             request = dovecot.parse(await asked.body())
-        except (msgspec.DecodeError, TooLongError):
+        except (*NO_JSON, TooLongError):
             await asked.reply(400, dovecot.answer(False), JSON)
             return
         decision, said = self.answer(request, "dovecot")
@@ -218,7 +219,7 @@ class Point:
         try:
             body = work(await asked.body(), lambda request: self.decide(request, "authzen"),
                         self._context)  # fmt: skip
-        except msgspec.DecodeError as error:  # its message names keys, and no values
+        except NO_JSON as error:  # its message names keys, and no values
             await asked.reply(400, msgspec.json.encode(str(error)), JSON, *echo)
         except TooLongError:
             await asked.reply(413, b'"The request is too long"', JSON, *echo)

@@ -8,15 +8,13 @@ is told of once, as it is now.
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from domicile.devices.record import DeviceRecord, Place
-from domicile.errors import Stopped
+from domicile.durable.database import Database
 
 FILE = "signals.sqlite"
 
@@ -53,33 +51,19 @@ class Waiting:
     at: datetime
 
 
-class Outbox:
+class Outbox(Database):
     """The events of one estate. Every write is durable on return; raises Stopped."""
 
     def __init__(self, state: Path) -> None:
-        self.path = state / FILE
-        try:
-            if not self.path.exists():
-                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._connection = sqlite3.connect(
-                self.path, isolation_level=None, timeout=30.0, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.executescript(_TABLES)
-        except (OSError, sqlite3.Error) as error:
-            raise self._stopped(error) from error
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
+        """Open the file in the state directory, or make it. Raises Stopped."""
+        super().__init__(state / FILE, _TABLES)
 
     def fill(self, record: DeviceRecord, targets: Sequence[str], now: datetime) -> int:
         """Make an event for each target of each device whose access is another than it was told;
         how many. A new target is told of every device that is refused."""
         added = 0
         for target in targets:
-            row = self._connection.execute(
+            row = self.connection.execute(
                 "SELECT history FROM read WHERE target = ?", (target,)
             ).fetchone()
             last, refused, touched = _changed(record, row[0] if row else None)
@@ -87,7 +71,7 @@ class Outbox:
                 continue
             told = dict.fromkeys(touched, "compliant") | {
                 (fleet, id_): status
-                for fleet, id_, status in self._connection.execute(
+                for fleet, id_, status in self.connection.execute(
                     "SELECT fleet, id, status FROM told WHERE target = ?", (target,)
                 )
             }
@@ -97,12 +81,11 @@ class Outbox:
                 if status != told[place]:
                     events.append((target, os.urandom(16).hex(), *place, status, told[place],
                                    refused.get(place, ""), now.timestamp()))  # fmt: skip
-            self._write([
-                (_INSERT, events),
-                ("INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?)",
-                 [(target, *event[2:5]) for event in events]),
-                ("INSERT OR REPLACE INTO read VALUES (?, ?)", [(target, last)]),
-            ])  # fmt: skip
+            with self.transaction():
+                self.write_all(_INSERT, events)
+                self.write_all("INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?)",
+                               [(target, *event[2:5]) for event in events])  # fmt: skip
+                self.write("INSERT OR REPLACE INTO read VALUES (?, ?)", (target, last))
             added += len(events)
         return added
 
@@ -112,31 +95,15 @@ class Outbox:
             Waiting(number, to, jti, (fleet, id_), status, previous, mandate,
                     datetime.fromtimestamp(at, UTC))
             for number, to, jti, fleet, id_, status, previous, mandate, at
-            in self._connection.execute(
+            in self.connection.execute(
                 "SELECT * FROM event WHERE target = ? ORDER BY number LIMIT ?", (target, most)
             )
         ]  # fmt: skip
 
     def remove(self, done: Iterable[Waiting]) -> None:
         """Forget events that were taken, or never will be."""
-        self._write([("DELETE FROM event WHERE number = ?", [(each.number,) for each in done])])
-
-    def _write(self, work: Sequence[tuple[str, Sequence[tuple[object, ...]]]]) -> None:
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            for statement, rows in work:
-                self._connection.executemany(statement, rows)
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            with suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
-            raise self._stopped(error) from error
-
-    def _stopped(self, error: Exception) -> Stopped:
-        return Stopped(
-            f"{self.path}: cannot be written: {type(error).__name__}",
-            hint="Free space or correct the permissions there; events wait until then.",
-        )
+        with self.transaction():
+            self.write_all("DELETE FROM event WHERE number = ?", [(each.number,) for each in done])
 
 
 def _changed(record: DeviceRecord, since: int | None) -> tuple[int, dict[Place, str], set[Place]]:

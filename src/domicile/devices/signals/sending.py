@@ -6,17 +6,19 @@ Of several decision points of one estate only one sends, the one that holds the 
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import httpx
 import msgspec
 
+from domicile.devices.exchange import NO_JSON
 from domicile.devices.inventory.http import trust
 from domicile.devices.record import DeviceRecord
 from domicile.devices.send import variable
@@ -27,6 +29,11 @@ from domicile.estate.model import SignalTarget
 from domicile.evidence import kinds, place
 
 SECONDS = 10.0
+"""For one event and its whole answer: a target that drips does not keep the others waiting."""
+
+MAX_ANSWER = 64 * 1024
+"""Bytes of an answer that are read: an error of RFC 8935 has a few hundred."""
+
 BATCH = 50
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
 
@@ -100,20 +107,21 @@ class Sender:
             jti=event.jti, device=event.place[1], status=event.status, previous=event.previous,
             mandate=event.mandate, at=event.at,
         )  # fmt: skip
-        headers = {"Content-Type": "application/secevent+jwt", "Accept": "application/json"}
+        headers = {"Content-Type": "application/secevent+jwt", "Accept": "application/json",
+                   "Accept-Encoding": "identity"}  # fmt: skip
         if target.to in self._secrets:
             headers["Authorization"] = f"Bearer {self._secrets[target.to]}"
         try:
-            answer = await self._client.post(target.url, content=token, headers=headers)
-        except httpx.HTTPError:
+            status, said = await _post(self._client, target.url, token, headers)
+        except (httpx.HTTPError, TimeoutError):
             raise self._away(target, "does not answer") from None
-        if answer.status_code == 202:
+        if status == 202:
             return ""
-        if answer.status_code != 400:
-            raise self._away(target, f"answers {answer.status_code}, expected 202")
+        if status != 400:
+            raise self._away(target, f"answers {status}, expected 202")
         try:
-            code = msgspec.json.decode(answer.content, type=_Refusal).err
-        except msgspec.DecodeError:
+            code = msgspec.json.decode(said, type=_Refusal).err
+        except NO_JSON:
             code = "other"
         if code in ("authentication_failed", "access_denied", "invalid_key"):
             # Of who we are, not of this event: it counts once our key is known there.
@@ -139,3 +147,19 @@ class Sender:
             )
             for (status, code), events in groups.items()
         ])  # fmt: skip
+
+
+async def _post(
+    client: httpx.AsyncClient, url: str, token: str, headers: Mapping[str, str]
+) -> tuple[int, bytes]:
+    """Status and the beginning of the answer. Raises httpx.HTTPError, TimeoutError."""
+    body = bytearray()
+    async with (
+        asyncio.timeout(SECONDS),
+        client.stream("POST", url, content=token, headers=headers) as answer,
+    ):
+        async for part in answer.aiter_raw():
+            body += part
+            if len(body) > MAX_ANSWER:
+                break
+    return answer.status_code, bytes(body)

@@ -7,6 +7,7 @@ never lets anybody in: `compliant` only ends what the same issuer said before.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -23,6 +24,9 @@ from domicile.evidence import kinds, place
 
 KIND = b"application/secevent+jwt"
 
+MINUTE = 60.0
+"""Seconds between entries about what was refused: anybody may push, and the log is for ever."""
+
 
 class Taker:
     """Who is believed, and what they said."""
@@ -37,6 +41,7 @@ class Taker:
         self._keys = {each.issuer: read_keys(Path(each.keys)) for each in sources}
         self._read = {each.keys: _written(each.keys) for each in sources}
         self._refused: Counter[str] = Counter()
+        self._next = 0.0  # of the monotonic clock: not before, what was refused is logged
 
     def refresh(self) -> None:
         """Read keys again whose file was replaced. Raises DeclarationError; then the old hold."""
@@ -110,16 +115,24 @@ class Taker:
         finally:
             record.close()
 
-    def write(self) -> None:
-        """Write how many were refused since into the log. Raises EvidenceError, Stopped."""
-        if not self._refused:
+    def write(self, *, last: bool = False) -> None:
+        """Write how many were refused since into the log, once a `MINUTE`, and at the end.
+
+        Raises EvidenceError, Stopped; then they are counted still.
+        """
+        if not self._refused or (time.monotonic() < self._next and not last):
             return
         refused, self._refused = self._refused, Counter()
-        place.open_log(self._state, self._estate).append([
-            kinds.make("device_signals", self._estate, direction="taken", outcome="failed",
-                       error=code, count=count)
-            for code, count in sorted(refused.items())
-        ])  # fmt: skip
+        try:
+            place.open_log(self._state, self._estate).append([
+                kinds.make("device_signals", self._estate, direction="taken", outcome="failed",
+                           error=code, count=count)
+                for code, count in sorted(refused.items())
+            ])  # fmt: skip
+        except BaseException:
+            self._refused.update(refused)
+            raise
+        self._next = time.monotonic() + MINUTE
 
 
 def _written(file: str) -> int:

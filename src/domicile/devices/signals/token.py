@@ -146,7 +146,7 @@ def _look(text: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         parts = jws.extract_compact(text)
         header, claims = parts.headers(), msgspec.json.decode(parts.payload)
-    except (JoseError, ValueError, TypeError):
+    except (JoseError, ValueError, TypeError, RecursionError):
         raise RefusedTokenError("invalid_request", "that is no signed token") from None
     if not isinstance(claims, dict) or "crit" in header:
         raise RefusedTokenError("invalid_request", "that is no signed token that is known here")
@@ -157,7 +157,7 @@ def _checked(text: bytes, keys: KeySet) -> dict[str, Any]:
     try:
         payload = jws.deserialize_compact(text, keys, algorithms=list(ALGORITHMS)).payload
         claims: dict[str, Any] = msgspec.json.decode(payload, type=dict[str, Any])
-    except (JoseError, ValueError, TypeError):
+    except (JoseError, ValueError, TypeError, RecursionError):
         raise RefusedTokenError(
             "authentication_failed", "the signature is not one of the issuer's keys"
         ) from None
@@ -206,7 +206,7 @@ def read_keys(file: Path) -> KeySet:
         keys: list[OctKey | RSAKey | ECKey | OKPKey] = [_public(each) for each in found]
     except OSError as error:
         raise DeclarationError(f"cannot be read: {error.strerror}", file=str(file)) from None
-    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise DeclarationError(
             "is no JWK set of public keys", file=str(file),
             hint='Expected {"keys": [...]} with keys of kty EC, RSA or OKP.',
