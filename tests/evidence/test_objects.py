@@ -20,7 +20,7 @@ from domicile.evidence.head import HeadMoved
 from domicile.evidence.keys import COSIGNATURE, SigningKey, VerifierKey
 from domicile.evidence.log import Log
 from domicile.evidence.note import cosignatures
-from domicile.evidence.objects import HEAD, ObjectFiles
+from domicile.evidence.objects import HEAD, ObjectFiles, Taken
 from domicile.evidence.reader import LogReader
 from domicile.evidence.relocation import relocate
 from domicile.evidence.rotation import rotation
@@ -165,6 +165,35 @@ def test_two_who_swap_one_head_cannot_fork_it(s3: str) -> None:
         two.swap(note, b"second")
     assert one.read() == two.read() == b"first"
     assert len(files[0].names("staged")) == 1  # the loser's is gone
+
+
+class Followed(ObjectFiles):
+    """Objects whose head is swapped, followed by another writer, and then reported as taken: as by
+    a client whose first try was carried out without an answer, and that tried again."""
+
+    follow = 0
+
+    def put(self, path: str, content: bytes, match: object = "overwrite") -> object:  # type: ignore[override]
+        put = super().put(path, content, match)  # type: ignore[arg-type]
+        if path == HEAD and self.follow:
+            start, self.follow = self.follow, 0
+            opened(self.place).append(entries(start, start + 300))
+            raise Taken
+        return put
+
+
+def test_a_swap_that_was_carried_out_and_followed_is_not_done_twice(s3: str) -> None:
+    url = f"{s3}/log"
+    files = Followed.at(url)
+    assert isinstance(files, Followed)
+    log = Log.open(files, origin=ORIGIN, key=KEY)
+    log.append(entries(0, 2))
+    files.follow = 1000
+    assert log.append(entries(2, 5)) == range(2, 5)
+    assert log.append([entry(5)]) == range(305, 306)
+    found = [e for _, e in LogReader(ObjectFiles.at(url), KEY.verifier).entries()]
+    assert found == [*entries(0, 5), *entries(1000, 1300), entry(5)]
+    assert checked(url) == []
 
 
 def _append_many(url: str, start: int) -> None:

@@ -305,7 +305,12 @@ class Log(LogReader):
         self._files.settle()
         head = Checkpoint(self._key.name, frontier.size, frontier.root())
         note = sign_note(head.text, key or self._key).encode()
-        self._store.swap(self._note, note)
+        try:
+            self._store.swap(self._note, note)
+        except HeadMoved:
+            if self._files.shared and self._went_in(head):
+                return range(old, head.size)
+            raise
         self._note, self._head, self._frontier = note, head, frontier
         self._tail = tail[len(tail) - head.size % TILE_WIDTH :]
         self._store.finish()
@@ -316,6 +321,16 @@ class Log(LogReader):
         self._loaded = True
         self._tidy(old)
         return range(old, head.size)
+
+    def _went_in(self, head: Checkpoint) -> bool:
+        """Whether the log goes on from that head of ours, although its swap was refused.
+
+        A client that got no answer tries again; when the first try was carried out and another
+        writer has followed it meanwhile, the second is refused. To append anew would put the same
+        entries into the log twice.
+        """
+        self.refresh()
+        return head.size <= self.size and self.root(head.size) == head.root
 
     def _load(self) -> None:
         """Read the right edge and check it against the head. Raises EvidenceError."""
