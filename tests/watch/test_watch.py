@@ -405,6 +405,20 @@ def test_deadlines_do_not_wait_for_a_store(tmp_path: Path) -> None:
     ]
 
 
+def test_what_only_a_look_shows_is_closed_in_the_same_round(tmp_path: Path) -> None:
+    with mailbox() as box:
+        estate = make_world(tmp_path, box.port)
+        flow = "flows: [{from: app, to: Ads Inc, categories: [user], uses: [marketing]}]\n"
+        estate.write_text(estate.read_text("utf-8") + flow, "utf-8")
+        mandate = tmp_path / "mandates" / "home.yaml"
+        ads = "  - {id: ads, use: {forbid: [marketing]}, otherwise: stop}\n"
+        mandate.write_text(mandate.read_text("utf-8") + ads, "utf-8")
+        found = look(estate, DEADLINE + timedelta(days=1))
+    assert ("home/ads", "stop") in found.consequences
+    closed = [each.name for each in read_standing(state_directory(estate))]
+    assert closed == ["home/ads", "home/look"]
+
+
 def test_before_the_first_look_nobody_knows(tmp_path: Path) -> None:
     with mailbox() as box:
         estate = make_world(tmp_path, box.port)

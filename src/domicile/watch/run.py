@@ -136,7 +136,8 @@ class _Watch:
         changes, broken = self._look(last)
         if broken is not None:
             last = self.ledger.last_look()
-            self._follow(lambda what: what in CARRIES)
+        # What the look brought closes in this round; nothing is carried out without a look.
+        self._follow(lambda what: broken is not None or what not in CARRIES)
         known = self._known(last, last.day if last and broken is None else None)
         self._finish()
         if self.problems:
