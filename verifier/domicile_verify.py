@@ -353,8 +353,8 @@ def audit_review(file: Path, log: Log) -> list[str]:
     shown = re.findall(r'data-figure="(\w+)"[^>]*>([^<]*)<', page.decode()) if found else []
     figures, held, recorded = review["figures"], dict[int, Any](), list[int]()
     for name, value, seen in ((figures[i]["name"], figures[i]["value"], seen) for i, seen in shown):
-        bare = re.sub("[.,]", "", seen) if isinstance(value, int) else seen
-        require(bare == str(value), f"{name}: {value} was signed, and {seen} is shown")
+        forms = [f"{value:,}".replace(",", m) for m in ",."] if isinstance(value, int) else [value]
+        require(seen in forms, f"{name}: {value} was signed, and {seen} is shown")
     require(review["file"] == f"sha256:{sha256(page).hexdigest()}", "altered beside its figures")
     wanted = {place[0] for figure in figures.values() for place in figure["of"]}
     log.since, mine = log.since or review["checkpoint"], ("review", digest_of(review))

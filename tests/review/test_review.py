@@ -205,6 +205,11 @@ def test_an_altered_review_is_refused_by_the_figures_name(made: World, tmp_path:
     assert (code, said.strip()) == (
         1, "DOES NOT VERIFY: people in the registers: 6 was signed, and 7 is shown"
     )  # fmt: skip
+    for odd in (".6", "6.", "6,", "+6", "06", " 6"):  # nor as another number that reads like it
+        file.write_text(
+            re.sub(rf'(data-figure="{id_}">)6<', rf"\g<1>{odd}<", page, count=1), "utf-8"
+        )
+        assert f"6 was signed, and {odd} is shown" in made.verify(file)[1]
     file.write_text(page.replace("geschonden", "nageleefd", 1), "utf-8")
     assert made.verify(file)[0] == 1
     shutil.copy(made.folder / "en.pdf", tmp_path / "a.pdf")

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import rfc8785
 
 from domicile import __version__
+from domicile.durable.files import write_whole
 from domicile.errors import UsageError
 from domicile.evidence.kinds import make
 from domicile.review.assess import Assessed, assess
@@ -142,13 +143,10 @@ def digest_of(document: Mapping[str, Any]) -> str:
 
 
 def _write(target: Path, content: bytes) -> None:
-    """Whole or not at all. Raises UsageError when the place cannot be written."""
-    part = target.with_name(target.name + ".part")
+    """Whole or not at all, and durable. Raises UsageError when it cannot be written there."""
     try:
-        part.write_bytes(content)
-        part.replace(target)
+        write_whole(target, content)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise UsageError(
             f"cannot write the review to {target}: {error.strerror}",
             hint="name another file, or make room and let this user write there",
