@@ -118,3 +118,14 @@ def test_mistakes_are_one_clear_error(estate: Path, capsys: pytest.CaptureFixtur
     code, out, err = run(capsys, "show", "--estate", str(estate), "--kind", "diary")
     assert (code, out) == (2, "")
     assert "expected one of survey, plan" in err
+
+
+def test_a_directory_that_is_not_there_is_no_log_that_failed(
+    estate: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = str(place.verifier_path(place.state_directory(estate)))
+    for where in (tmp_path / "none", estate):
+        assert main(["verify", "--evidence", str(where), "--key", key]) == 2
+        assert "there is no evidence in" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert main(["verify", "--evidence", str(tmp_path / "empty"), "--key", key]) == 1

@@ -51,13 +51,20 @@ def selected(
 
 def place_of(estate: Path, evidence: str | None, key: str | None) -> tuple[Bulk, VerifierKey]:
     """Which log, and which key: as given, else those of the estate."""
-    from domicile.errors import EvidenceError, UsageError
     from domicile.evidence import place
     from domicile.evidence.bulk import bulk_at
     from domicile.evidence.keys import VerifierKey
 
     state = place.state_directory(estate)
     files = bulk_at(evidence) if evidence else place.log_files(state)
+    require_there(files)
+    return files, VerifierKey.load(key or place.verifier_path(state))
+
+
+def require_there(files: Bulk) -> None:
+    """Raises UsageError when there is nothing, EvidenceError when the place cannot be read."""
+    from domicile.errors import EvidenceError, UsageError
+
     try:
         there = files.exists()
     except OSError as e:
@@ -67,7 +74,6 @@ def place_of(estate: Path, evidence: str | None, key: str | None) -> tuple[Bulk,
             f"there is no evidence in {files.place}",
             hint="name it with --evidence, or the estate with --estate; apply starts the log",
         )
-    return files, VerifierKey.load(key or place.verifier_path(state))
 
 
 def reader_of(estate: Path, evidence: str | None, key: str | None) -> LogReader:

@@ -27,6 +27,7 @@ def command(
 ) -> int:  # fmt: skip
     """Read everything again. Exit 1 when a check failed; `clean` only where nothing is held or
     unknown either."""
+    from domicile.cli.log_of import require_there
     from domicile.evidence.bulk import bulk_at
     from domicile.plan.verify import document_of, verify_log, verify_stores
 
@@ -35,6 +36,8 @@ def command(
             "--evidence DIR and --key KEY go together",
             hint="the key is the log.vkey that the operator gave you by another way than the log",
         )
+    if evidence is not None:
+        require_there(bulk_at(evidence))  # before the stores are read for nothing
     documents = []
     if evidence is None or stores:
         with out.progress("verifying"):
