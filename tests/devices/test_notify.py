@@ -66,7 +66,7 @@ def test_an_owner_is_told_what_when_and_what_then(tmp_path: Path, box: Mailbox) 
     ]
     assert box.to == ["ana@example.org", "user2@example.org"]
     dutch, english = box.messages
-    assert dutch["Subject"] == f"{TIKTOK} moet vóór 15 maart 2023 van phone 1 af"
+    assert dutch["Subject"] == f"TikTok ({TIKTOK}) moet vóór 15 maart 2023 van phone 1 af"
     assert (dutch["Content-Language"], dutch["Auto-Submitted"]) == ("nl", "auto-generated")
     text = english.get_content()
     for said in ("phone 2", TIKTOK, "15 March 2023", "no access to mail and the other services",

@@ -86,8 +86,8 @@ def world(tmp_path: Path) -> World:
 @pytest.mark.parametrize(
     ("device", "account", "status", "said"),
     [
-        ("d1", "user1@example.org", -1, f"{TIKTOK} is on phone 1. Remove it"),
-        ("alias-1", "user1", -1, f"{TIKTOK} is on phone 1."),
+        ("d1", "user1@example.org", -1, f"TikTok ({TIKTOK}) is on phone 1. Remove it"),
+        ("alias-1", "user1", -1, f"TikTok ({TIKTOK}) is on phone 1."),
         ("d2", "user2@example.org", 0, ""),
         ("alias-2", "USER2", 0, ""),
         ("d2", "user1@example.org", -1, "not registered in your name"),
@@ -187,7 +187,7 @@ def test_refusals_are_in_the_language_that_is_known(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("user,language,account\nuser1@example.org,nl,ana\n")
     estate = ESTATE + "devices: {people: people.csv, contact: helpdesk}\n"
     world = World(tmp_path, has(1), phone(2, owners=("user1@example.org",)), estate=estate)
-    assert world.dovecot("d1", "ana")["msg"].startswith(f"{TIKTOK} staat op phone 1.")
+    assert world.dovecot("d1", "ana")["msg"].startswith(f"TikTok ({TIKTOK}) staat op phone 1.")
     assert world.dovecot("d1", "ana")["msg"].endswith("Vragen: helpdesk.")
     assert world.dovecot("d2", "ana")["status"] == 0
     nobody = world.ask("/forward", headers={"Accept-Language": "nl-NL,en;q=0.5"})

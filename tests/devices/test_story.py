@@ -265,15 +265,15 @@ def test_an_app_is_banned_and_mail_is_at_stake(here: Institution) -> None:
     wait_until(lambda: not is_open(session))
     refusal = here.read_mail(1)
     assert refusal == (
-        f"[ALERT] {TIKTOK} staat op phone 1. Verwijder de app en laat het apparaat zich melden;"
-        " de toegang komt vanzelf terug. Vragen: helpdesk."
+        f"[ALERT] TikTok ({TIKTOK}) staat op phone 1. Verwijder de app en laat het apparaat zich"
+        " melden; de toegang komt vanzelf terug. Vragen: helpdesk."
     )
-    assert f"{TIKTOK} is on phone 2. Remove it" in str(here.read_mail(2))
+    assert f"TikTok ({TIKTOK}) is on phone 2. Remove it" in str(here.read_mail(2))
     assert "Nobody can see whether" in str(here.read_mail(16))
     for n in (41, 5, 13, 30):  # another device of the first; removed; attested; never had it
         assert is_open(here.read_mail(n)), n
     status, said = here.web_mail(1)
-    assert (status, said.startswith(f"{TIKTOK} staat op phone 1.")) == (403, True)
+    assert (status, said.startswith(f"TikTok ({TIKTOK}) staat op phone 1.")) == (403, True)
     assert here.web_mail(41) == (200, "<h1>Web mail</h1>")
     assert [here.call(point, n) for n in (1, 41)] == [False, True]
     wait_until(lambda: len(here.told_calls()) == 6)

@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from domicile.devices.ban import Rule
 from domicile.devices.model import Device, Standing
 from domicile.devices.people import People
 from domicile.devices.settle import device_key
 from domicile.devices.view import Known, known
 from domicile.devices.visits import visitor
-from domicile.devices.words import LANGUAGES, day, label, services, words
+from domicile.devices.words import LANGUAGES, app_name, day, label, services, words
 from domicile.evidence import kinds, place
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def _clause(at: Known, device: Device, said: Standing, language: str) -> dict[st
     assert rule is not None and said.verdict is not None  # noqa: PT018 - one condition
     text = words(language)["owner"]
     fill = {
-        "app": _app(rule, said.app), "services": services(rule, language),
+        "app": app_name(rule, said.app), "services": services(rule, language),
         "day": day(rule.deadline, at.judge.zone, language),
     }  # fmt: skip
     why = text.get(said.reason, "") if said.reason != said.verdict else ""
@@ -139,14 +138,6 @@ def _clause(at: Known, device: Device, said: Standing, language: str) -> dict[st
         "deadline": text["before"].format(**fill) if rule.otherwise == "block" else "",
         "attest": text["attest"].format(**fill) if _takes_word(at, said) else "",
     }  # fmt: skip
-
-
-def _app(rule: Rule, app: str) -> str:
-    """An app as people know it, with the identifier that was found or is looked for."""
-    identifier = app or rule.apps[0]
-    if not rule.titles or identifier in rule.titles:
-        return identifier
-    return f"{rule.titles[0]} ({identifier})"
 
 
 def _render(language: str, devices: list[dict[str, Any]], at: Known, instead: str = "") -> str:

@@ -54,6 +54,14 @@ def _line(name: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in name).split())
 
 
+def app_name(rule: Rule, app: str) -> str:
+    """An app as people know it, with the identifier that was found or is looked for."""
+    identifier = app or rule.apps[0]
+    if not rule.titles or identifier in rule.titles:
+        return identifier
+    return f"{rule.titles[0]} ({identifier})"
+
+
 def notice(
     device: Device, rule: Rule, stage: str, reason: str, settings: DeviceSettings,
     language: str, page: str,
@@ -65,7 +73,7 @@ def notice(
     said = words(language)
     zone = ZoneInfo(settings.timezone)
     fill = {
-        "app": device.hits.get(rule.key) or rule.apps[0],
+        "app": app_name(rule, device.hits.get(rule.key, "")),
         "device": label(device),
         "day": day(rule.deadline, zone, language),
         "services": services(rule, language),
@@ -101,7 +109,7 @@ def refusal(
 ) -> str:
     """One line for a person whose login or request is refused: why, and what to do."""
     said = words(language)
-    what = app or (rule.apps[0] if rule else "")
+    what = app_name(rule, app) if rule else app
     short: str = said["refusal"].get(reason, said["refusal"]["undecided"])
     text = short.format(app=what, device=device)
     return f"{text} {said['ask'].format(contact=settings.contact)}" if settings.contact else text
