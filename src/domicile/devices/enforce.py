@@ -20,6 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from domicile.devices import listen, postfix
@@ -144,7 +145,7 @@ class Enforcer:
             if self._sender is not None:
                 self._sender.close()
             if self._taker is not None:
-                await self._try("write", lambda: self._taker and self._taker.write(last=True))
+                await self._try("write", partial(self._taker.write, last=True))
             self.tally.write()
 
     async def _listen_to_postfix(self) -> str:
