@@ -291,7 +291,9 @@ def audit_consistency(document: dict[str, Any], log: Log) -> list[str]:
 
 def audit_plan(plan: dict[str, Any], log: Log) -> list[str]:
     """That the plan is the one in the log, and that all that it needs was there when it began."""
-    digest = digest_of({name: plan[name] for name in plan if name != "digest"})
+    timed = {n: plan[n] for n in ("cost", "what_if") if isinstance(plan.get(n), dict)}
+    bare = {n: {k: p[k] for k in p if k not in ("seconds", "rests_on")} for n, p in timed.items()}
+    digest = digest_of({n: bare.get(n, p) for n, p in plan.items() if n != "digest"})
     require(plan["digest"] == digest, f"the plan was altered: its digest is {digest}")
     bound = (plan["estate_digest"], digest_of(plan["mandates"]))
     allowed = {a["key"]: (a["role"], a["operator"]) for a in plan.get("approvers", [])}
@@ -304,8 +306,8 @@ def audit_plan(plan: dict[str, Any], log: Log) -> list[str]:
             require(allowed.get(entry["approver"]) == who, f"{key.name} may not approve as {who}")
             require(not log.approvers or key in log.approvers, f"you do not trust {key.name}")
             it = f"the approval at entry {index}"
-            same = bound == (entry["estate_digest"], entry["mandates_digest"])
-            require(same, f"{it} is of another estate or mandates")
+            same_as = (entry["estate_digest"], entry["mandates_digest"])
+            require(same_as == bound, f"{it} is of another estate or mandates")
             require(key.signed("approval", entry, SIGNED), f"{it} is not by {key.name}")
             before = latest.get(key, {"signed": ""})["signed"]
             require(before < entry["signed"], f"{it} is replayed")

@@ -123,9 +123,10 @@ def test_what_a_proposed_law_would_cost(folder: Path) -> None:
     text = (HOME % ("law", "")).replace("proposed", "in_force").replace("2030", "2020")
     (folder / "mandates" / "law.yaml").write_text(text, encoding="utf-8")
     real = make_plan(folder / "estate.yaml")
-    assert {key: real["cost"][key] for key in real["cost"]} == {
-        key: what_if[key] for key in real["cost"]
-    }
+    measured = {"seconds", "rests_on"}  # the machine is not as fast each time
+    assert measured < set(real["cost"])
+    same = set(real["cost"]) - measured
+    assert {key: real["cost"][key] for key in same} == {key: what_if[key] for key in same}
     assert sum(s["rows"] for s in real["steps"] if s["op"] == "move") == what_if["leaving"]
 
 
