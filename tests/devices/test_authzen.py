@@ -42,8 +42,8 @@ def test_a_call_service_is_refused_and_told_why(world: World) -> None:
     status, answer = ask(world, ONE, question("d1"))
     context = answer["context"]
     assert (status, answer["decision"], context["reason"]) == (200, False, "present")
-    assert context["reason_user"]["en"].startswith(f"{TIKTOK} is on phone 1.")
-    assert context["reason_user"]["nl"].startswith(f"{TIKTOK} staat op phone 1.")
+    assert context["reason_user"]["en"].startswith(f"TikTok ({TIKTOK}) is on phone 1.")
+    assert context["reason_user"]["nl"].startswith(f"TikTok ({TIKTOK}) staat op phone 1.")
     assert (context["mandate"], context["clause"]) == ("ban", "remove")
     log = place.read_log(place.state_directory(world.file))
     ((_, shown),) = log.entries(int(context["evidence_id"]), int(context["evidence_id"]) + 1)

@@ -55,7 +55,7 @@ def world(tmp_path: Path) -> World:
 @pytest.mark.parametrize(
     ("attributes", "answer"),
     [
-        ({"ccert_subject": "d1"}, f"action=REJECT 5.7.1 {TIKTOK} is on phone 1. "),
+        ({"ccert_subject": "d1"}, f"action=REJECT 5.7.1 TikTok ({TIKTOK}) is on phone 1. "),
         ({"ccert_subject": "d2"}, "action=DUNNO\n\n"),
         ({"ccert_subject": "+64+32"}, "action=DUNNO\n\n"),  # xtext: d2
         ({"ccert_subject": "+FF"}, "action=REJECT 5.7.1 This login does not say"),
@@ -67,7 +67,10 @@ def world(tmp_path: Path) -> World:
         ({"sasl_username": "user2+d2", "ccert_subject": "d1"}, "action=REJECT 5.7.1 "),
         ({"sasl_username": "user2+d2", "ccert_subject": "d9"}, "action=REJECT 5.7.1 "),
         ({}, "action=REJECT 5.7.1 This login does not say"),
-        ({"ccert_subject": "d3"}, f"action=REJECT 5.7.1 {TIKTOK} is on Zoe's action=OK ?. Remove"),
+        (
+            {"ccert_subject": "d3"},
+            f"action=REJECT 5.7.1 TikTok ({TIKTOK}) is on Zoe's action=OK ?. Remove",
+        ),
     ],
 )
 def test_what_a_client_proved_decides(

@@ -150,8 +150,8 @@ def test_mail_and_web_before_and_after_the_deadline(
 
     told = here.login("ana+d17", "pw-d17")
     assert told == (
-        f"[ALERT] {TIKTOK} staat op telefoon d17. Verwijder de app en laat het apparaat zich"
-        " melden; de toegang komt vanzelf terug. Vragen: 1234."
+        f"[ALERT] TikTok ({TIKTOK}) staat op telefoon d17. Verwijder de app en laat het apparaat"
+        " zich melden; de toegang komt vanzelf terug. Vragen: 1234."
     )
     assert is_open(here.login("ana+d18", "pw-d18"))  # another device of the same person
     assert is_open(here.login("bea+d20", "pw-d20"))
@@ -213,7 +213,7 @@ def test_postfix_refuses_what_a_refused_device_sends(institution: Institution) -
     code, said = send(server.ports["submission"], authority, "d17")
     assert code == 554
     assert "5.7.1" in said
-    assert f"{TIKTOK} is on telefoon d17. Remove it" in said
+    assert f"TikTok ({TIKTOK}) is on telefoon d17. Remove it" in said
     assert send(server.ports["submission"], authority, "d18")[0] == 250
     # Neither no certificate, nor an expired one, nor another authority's says which device it is.
     assert "does not say which device" in send(server.ports["submission"], authority, "")[1]
@@ -259,7 +259,7 @@ def test_caddy_lets_in_by_the_certificate_and_is_closed(institution: Institution
 
     refused = page(issued("d17"))
     assert refused.status_code == 403
-    assert refused.text.startswith(f"{TIKTOK} staat op telefoon d17. Verwijder de app")
+    assert refused.text.startswith(f"TikTok ({TIKTOK}) staat op telefoon d17. Verwijder de app")
     assert page(issued("d18")).text == "<h1>Web mail</h1>"
     nobody = page(None)  # a header is no certificate
     assert (nobody.status_code, "welk apparaat" in nobody.text) == (403, True)
